@@ -1,7 +1,7 @@
-//! A worker of streams: a WebSocket server that registers at a gateway, and answers audio with how much it heard.
+//! A stream worker: a WebSocket server that registers at a gateway and answers audio with the amount received.
 //!
 //! `DALSTON_API_KEY=… cargo run --bin stream-worker -- http://localhost:8000 my-worker 4`, with a key of the scope
-//! `worker`. It stays registered for as long as it is heard each ten seconds, and its sessions end with it.
+//! `worker`. It stays registered as long as it sends its heartbeat every ten seconds, and its sessions end with it.
 
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
@@ -13,9 +13,9 @@ use tokio::{
 };
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
-/// A worker that is silent for thirty seconds is forgotten.
+/// The registration of a worker expires after thirty seconds without a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// What a second of audio has: 16 kHz of 16 bits.
+/// Bytes of one second of audio: 16 kHz of 16 bits.
 const BYTES_PER_SECOND: f64 = 32_000.0;
 
 #[tokio::main]
@@ -37,19 +37,19 @@ async fn main() -> Result<()> {
     }
 }
 
-/// Registers, again and again.
+/// Repeats the registration forever.
 async fn stay(route: String, key: String, address: SocketAddr, capacity: u32) -> Result<()> {
     let client = reqwest::Client::builder().no_proxy().timeout(HEARTBEAT).build()?;
     let about = json!({"url": format!("ws://{address}/session"), "capacity": capacity});
     let mut beats = interval(HEARTBEAT);
     loop {
         beats.tick().await;
-        // A gateway that is away may be back at the next beat.
+        // A gateway that cannot be reached may be back at the next heartbeat.
         let _ = client.put(&route).bearer_auth(&key).json(&about).send().await;
     }
 }
 
-/// Serves one session: each message of audio with a partial transcript, `end` with the end.
+/// Serves one session: answers each audio message with a partial transcript, and `end` with `session.end`.
 async fn serve(socket: TcpStream) -> Result<()> {
     let mut socket = accept_async(socket).await?;
     let mut bytes = 0;

@@ -1,4 +1,4 @@
-//! The body of a command: a small JSON object that arrives in time.
+//! Reading of JSON request bodies, with limits of size and time.
 
 use crate::fault::problem;
 use actix_web::{HttpRequest, error::PayloadError, http::header, web::Payload};
@@ -13,20 +13,22 @@ use tokio::time::timeout;
 /// The size limit of a JSON body, in bytes (DOS-04).
 const JSON_BYTES: usize = 64 * 1024;
 
-/// How slowly a body may arrive, and how fast frames: the rate is for uploads, whose length says nothing about their time.
+/// Minimum throughput of uploads, deadline of JSON bodies, and maximum rate of WebSocket frames.
+///
+/// Uploads have a minimum throughput in place of a deadline: their length says nothing about their time.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Its progress is looked at so often.
+    /// The interval in which the progress of an upload is checked.
     pub window: Duration,
-    /// So many bytes in each window.
+    /// Minimum number of bytes in each window.
     pub bytes_per_window: u64,
-    /// After this time, so many bytes a second on average.
+    /// The time after which the average throughput is checked as well.
     pub grace: Duration,
-    /// The average.
+    /// Minimum average throughput after `grace`, in bytes per second. Bytes received before then count as well.
     pub bytes_per_second: u64,
-    /// A body of JSON is whole after this time.
+    /// The time within which a JSON body must arrive completely.
     pub json: Duration,
-    /// A socket takes 1,000 frames in each span of this length.
+    /// The span in which a WebSocket client may send 1,000 frames.
     pub frames: Duration,
 }
 
@@ -43,15 +45,17 @@ impl Default for Pace {
     }
 }
 
-/// Reads the JSON object of the body; none at all is an empty object.
+/// Reads a JSON object from the body. An empty body is an empty object.
 pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) -> Result<Arguments, Problem> {
     plain(request)?;
     let body = said_json(request, bytes(payload, pace, JSON_BYTES).await?)?;
     if body.is_empty() { Ok(Arguments::new()) } else { read_object(&body).map_err(problem) }
 }
 
-/// Reads a JSON body of at most `longest` bytes. A body above [`JSON_BYTES`] needs a place, which `take` gives and the
-/// caller holds with the body: so the memory of all large bodies is bounded. Without a place it is refused as unavailable.
+/// Reads a JSON body of at most `longest` bytes.
+///
+/// A body above [`JSON_BYTES`] needs a slot, which `take` returns and the caller holds as long as the body. This bounds
+/// the memory of all large bodies. If no slot is free, the request is refused as unavailable.
 pub(crate) async fn large_json<P>(
     request: &HttpRequest,
     payload: Payload,
@@ -76,7 +80,7 @@ pub(crate) async fn large_json<P>(
     Ok((said_json(request, body)?, held))
 }
 
-/// The body, unless it is said to be something else than JSON.
+/// Returns the body, unless its `Content-Type` is something other than JSON in UTF-8.
 fn said_json(request: &HttpRequest, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
     if body.is_empty() || (has_media_type(request, "application/json") && is_utf8(request)) {
         Ok(body)
@@ -85,15 +89,15 @@ fn said_json(request: &HttpRequest, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// Reads a body of at most `longest` bytes, within the deadline.
+/// Reads a body of at most `longest` bytes, within the deadline for JSON.
 pub(crate) async fn bytes(mut payload: Payload, pace: Pace, longest: usize) -> Result<Vec<u8>, Problem> {
     let mut body = Vec::new();
-    // A time-out of the event loop, which has a clock of its own.
+    // The deadline uses the clock of the event loop, and not that of the runtime.
     let is_over = timeout(pace.json, fill(&mut body, &mut payload, longest)).await.map_err(|_| late())??;
     if is_over { Err(too_large(longest)) } else { Ok(body) }
 }
 
-/// Reads to the end of the body. True, and stops early, when it is longer than `longest` bytes.
+/// Reads to the end of the body. Stops early and returns `true` if it is longer than `longest` bytes.
 async fn fill(body: &mut Vec<u8>, payload: &mut Payload, longest: usize) -> Result<bool, Problem> {
     while let Some(chunk) = payload.next().await {
         body.extend_from_slice(&chunk.map_err(|error| unread(&error))?);
@@ -112,7 +116,7 @@ fn crowded() -> Problem {
     Problem::new(ErrorCode::Unavailable, "Too many large bodies are being read on this node")
 }
 
-/// A GET or DELETE takes no body: what it asked for would be passed over in silence.
+/// Refuses a body on GET and DELETE: its arguments would be silently ignored.
 pub(crate) fn none(request: &HttpRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length.as_bytes() == b"0");
@@ -123,7 +127,7 @@ pub(crate) fn none(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// An encoded body is not taken: it would pass the limits when it is unpacked (DOS-03).
+/// Refuses encoded bodies: a compressed body could exceed the limits when it is decompressed (DOS-03).
 pub(crate) fn plain(request: &HttpRequest) -> Result<(), Problem> {
     match request.headers().get(header::CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
@@ -133,12 +137,13 @@ pub(crate) fn plain(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// Whether the body is said to be of this type, whatever its parameters.
+/// Whether `Content-Type` names this media type, whatever its parameters.
 pub(crate) fn has_media_type(request: &HttpRequest, wanted: &str) -> bool {
     content_type(request).split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
 }
 
-/// Whether no other charset is named: JSON has none (RFC 8259 §8.1), but many clients name it all the same.
+/// Whether `Content-Type` names no charset other than UTF-8. JSON has no such parameter (RFC 8259 §8.1), but many
+/// clients send it.
 fn is_utf8(request: &HttpRequest) -> bool {
     content_type(request).split(';').skip(1).filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
         let value = value.trim().trim_matches('"');
@@ -151,7 +156,7 @@ fn content_type(request: &HttpRequest) -> &str {
     request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// Why a body could not be read.
+/// Returns the problem for a body that could not be read.
 pub(crate) fn unread(error: &PayloadError) -> Problem {
     match error {
         PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => late(),

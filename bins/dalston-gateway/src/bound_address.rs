@@ -1,7 +1,7 @@
-//! The address that the gateway listens at: refused until it can serve, and closed without the loss of a connection.
+//! The listen address of the gateway: connections are refused until it can serve, and none is lost when it closes.
 //!
-//! A proxy that is refused a connection asks another gateway, whatever the request. A proxy whose connection ends behind
-//! its request cannot: it answers 502 to a POST.
+//! If a connection is refused, a proxy tries another gateway, whatever the request. If a connection ends after the
+//! request was sent, a proxy cannot: it responds to a POST with 502.
 
 use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 use std::{
@@ -9,52 +9,55 @@ use std::{
     net::{SocketAddr, TcpListener},
 };
 
-/// Connections that wait to be accepted.
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// Where the flags are in the header of TCP, and two of them (RFC 9293 §3.1).
+/// Offset of the flags in the TCP header, and two of the flags (RFC 9293 §3.1).
 const FLAGS: u32 = 13;
 const SYN: u32 = 0x02;
 const ACK: u32 = 0x10;
 
-/// Instructions of the kernel's filters (`linux/bpf_common.h`), each with a constant.
+/// Instructions of the kernel's socket filters (`linux/bpf_common.h`), each with a constant operand.
 const LOAD_BYTE: u16 = 0x30;
 const AND: u16 = 0x54;
 const JUMP_IF_EQUAL: u16 = 0x15;
 const RETURN: u16 = 0x06;
 
-/// An address that is taken, at which nobody is answered yet.
+/// An address that is bound, but does not accept connections yet.
 pub struct BoundAddress(Socket);
 
 impl BoundAddress {
-    /// Takes the address. `Err`: another program listens there, or it is none of this machine.
+    /// Binds the address.
+    ///
+    /// Fails if another program listens there, or if this machine does not have the address.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        // Connections of a process that has ended may still be known here.
+        // The kernel may still hold connections of a process that has ended.
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         Ok(Self(socket))
     }
 
-    /// The address, with the port that the system chose if none was asked for.
+    /// Returns the address, with the port that the system chose if the requested port was 0.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 
-    /// From now on connections are accepted.
+    /// Starts to listen: connections are accepted from now on.
     pub fn open(self) -> io::Result<TcpListener> {
         self.0.listen(BACKLOG)?;
         Ok(self.0.into())
     }
 }
 
-/// From now on the kernel drops requests for a connection, while those that it has answered are still accepted. Who asks
-/// again after the listener has been dropped is refused.
+/// Makes the kernel drop new connection requests, while connections that it has already answered are still accepted.
+///
+/// A client retransmits its request. It is refused once the listener has been dropped.
 pub(crate) fn close(listener: &TcpListener) {
     let filter = [
         SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
         SockFilter::new(AND, 0, 0, SYN | ACK),
-        // Otherwise one instruction is skipped.
+        // If the comparison fails, one instruction is skipped.
         SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
         SockFilter::new(RETURN, 0, 0, 0),
         SockFilter::new(RETURN, 0, 0, u32::MAX),
@@ -108,7 +111,7 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let mut early = TcpStream::connect(address).unwrap();
             close(&listener);
-            // It asks for a connection, and asks again in a second.
+            // The client sends a connection request, and retransmits it after a second.
             let late = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
             late.set_nonblocking(true).unwrap();
             late.connect(&address.into()).unwrap_err();

@@ -1,4 +1,4 @@
-//! `POST /call`: a command, slash text, a message to the language model, or a confirmation.
+//! `POST /call`: a command, a slash command as text, a message to the language model, or a confirmation.
 
 use crate::{Gateway, body, fault::problem, repeat};
 use actix_web::{
@@ -12,13 +12,13 @@ use dalston_command::{Arguments, unknown_field};
 use dalston_service::{NewSecret, Proposal, ServiceError, ServiceResult, detached};
 use serde_json::{Value, json};
 
-/// The longest message in characters.
+/// Maximum length of a message, in characters.
 const LONGEST: usize = 4_096;
 
-/// What the body may hold.
+/// The fields of the body.
 const FIELDS: [&str; 4] = ["command", "arguments", "message", "confirm"];
 
-/// Answers what the caller says.
+/// Handles the caller's input and returns the reply.
 pub(crate) async fn answer(
     request: HttpRequest,
     payload: Payload,
@@ -33,7 +33,7 @@ pub(crate) async fn answer(
     Ok(response.json(drawn(&reply)))
 }
 
-/// What the body says: one thing, and nothing that is not known. Null is as good as left out.
+/// Parses the body. Exactly one kind of input and no unknown field is allowed. Null counts as absent.
 fn said(mut body: Arguments) -> ServiceResult<CallerMessage> {
     let unknown: Vec<FieldError> =
         body.keys().filter(|name| !FIELDS.contains(&name.as_str())).map(|name| unknown_field(name)).collect();
@@ -72,7 +72,7 @@ fn object(arguments: Option<Value>) -> ServiceResult<Arguments> {
     }
 }
 
-/// The reply. Secrets stand beside the text and the data, never in them.
+/// Renders the reply. Secrets appear beside the text and the data, never in them.
 fn drawn(reply: &DialogueReply) -> Value {
     let mut drawn = json!({
         "success": true,
@@ -86,7 +86,8 @@ fn drawn(reply: &DialogueReply) -> Value {
         match made.as_slice() {
             [] => {}
             [secret] => drawn["secrets"][name] = secret.clone(),
-            // A key begins with its prefix: no one of them is that of `data`.
+            // With several keys, none of them belongs to `data`. The client tells them apart by the prefix that each
+            // begins with.
             secrets => drawn["secrets"][format!("{name}s")] = secrets.into(),
         }
     }
@@ -107,7 +108,7 @@ fn drawn(reply: &DialogueReply) -> Value {
     drawn
 }
 
-/// A command that waits, and what confirms it.
+/// Renders a pending command and what confirms it.
 fn confirm(proposal: &Proposal) -> Value {
     json!({
         "token": proposal.token,

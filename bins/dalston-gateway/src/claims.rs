@@ -1,4 +1,4 @@
-//! Claim links: a page that opens nothing, for previews look at links; and the secret, once, for whoever asks for it.
+//! Claim links. GET shows a page and reveals nothing, since link previews fetch it. POST reveals the secret once.
 
 use crate::{Gateway, fault::problem, server::ConnectionTurn};
 use actix_web::{
@@ -13,13 +13,13 @@ use dalston_service::{ClaimedSecret, ServiceError, detached};
 use serde_json::json;
 use std::net::IpAddr;
 
-/// What every answer about a claim says to browsers, proxies and search engines: its path is a secret.
+/// Headers of every response about a claim, for browsers, proxies and search engines: the path is a secret.
 const HEADERS: [(HeaderName, &str); 3] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
 ];
-/// Nothing is loaded and nothing runs; the style is the one of this digest.
+/// The page loads nothing and runs no script. The style is allowed by its digest.
 const POLICY: &str = "default-src 'none'; style-src 'sha256-ITUGJaMH9Vk/gRLG/ugNPcHL8MRRCdcEbgJPx1ioD60='; form-action 'self'; frame-ancestors 'none'; \
                       base-uri 'none'";
 const STYLE: &str = "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}\
@@ -27,7 +27,7 @@ const STYLE: &str = "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;m
 const WAITS: &str = "<h1>A secret waits for you</h1><p>It is shown once. Have a place ready to keep it.</p>\
                      <form method=\"post\"><button>Show it</button></form>";
 
-/// The page of a claim that waits.
+/// Shows the page of a claim that was not redeemed yet.
 pub(crate) async fn show(
     request: HttpRequest,
     token: Path<String>,
@@ -38,7 +38,7 @@ pub(crate) async fn show(
     Ok(page(WAITS))
 }
 
-/// The secret of a claim, which is gone then: JSON, or a page for the form of the page.
+/// Redeems a claim and returns its secret, as JSON, or as a page for the form of the claim's page.
 pub(crate) async fn open(
     request: HttpRequest,
     token: Path<String>,
@@ -58,12 +58,12 @@ pub(crate) async fn open(
     })
 }
 
-/// The link of a token: under the public name, else under the name that the request used.
+/// Returns the link of a token: under the public URL, or else under the host that the request used.
 pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> String {
     let host = || {
         let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         let host = request.uri().authority().map(ToString::to_string).or(header);
-        // A client of HTTP/1.0 names no host: the address that it reached is one.
+        // HTTP/1.0 clients may send no host. The local address that the client connected to is used then.
         let reached = || request.conn_data::<ConnectionTurn>()?.local_addr().map(|address| address.to_string());
         let peer = request.peer_addr().map(|peer| peer.ip());
         let forwarded = request.headers().get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
@@ -73,7 +73,7 @@ pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> Stri
     format!("{base}/auth/claims/{token}")
 }
 
-/// A token that opens nothing is a failed attempt of its address.
+/// Counts an unknown token as a failed authentication attempt of the address, and returns the problem.
 fn refused(gateway: &Gateway, address: Option<IpAddr>, error: ServiceError) -> Problem {
     let problem = match error {
         ServiceError::NotFound(_) => match gateway.runtime.gate.failed(address) {
@@ -103,7 +103,7 @@ fn page(content: &str) -> HttpResponse {
     )
 }
 
-/// The text as HTML shows it.
+/// Escapes the text for HTML.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

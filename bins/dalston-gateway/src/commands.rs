@@ -1,4 +1,4 @@
-//! The HTTP door of the commands: the arguments in, the answer out.
+//! The HTTP interface of the commands: reads the arguments from a request, runs the command, writes the response.
 
 use crate::{Gateway, body, export::spliced, fault::problem, repeat};
 use actix_web::{
@@ -18,11 +18,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The answer of the command, where it is kept ready and the request says no more.
+/// Returns the fast path of a command: its cached answer, if it has one and the request carries no arguments.
 pub(crate) fn at_hand(row: Arc<CommandSpec>, gateway: &Data<Gateway>) -> CachedResponse {
     let runtime = gateway.runtime.clone();
     Arc::new(move |request, admission| {
-        // A query may hold arguments.
+        // The query may hold arguments.
         let is_plain =
             matches!(*request.method(), HttpMethod::GET | HttpMethod::HEAD) && request.query_string().is_empty();
         if !is_plain {
@@ -34,7 +34,7 @@ pub(crate) fn at_hand(row: Arc<CommandSpec>, gateway: &Data<Gateway>) -> CachedR
     })
 }
 
-/// Runs the command.
+/// Runs the command with the arguments of the request, and returns its response.
 pub(crate) async fn invoke(
     row: Arc<CommandSpec>,
     request: HttpRequest,
@@ -62,12 +62,13 @@ pub(crate) async fn invoke(
         let runtime = &at_work.runtime;
         runtime.registry.run(&runtime.services, admission, &command, arguments, repeat).await
     };
-    // What only reads, and may wait for long, goes with its client.
+    // A command that only reads may take long, so it is cancelled when its client disconnects. All others run to the
+    // end.
     let ran = if row.effect == Effect::Read { work.await } else { detached(work).await };
     respond(&gateway.runtime.registry, &row, &request, ran.map_err(problem)?)
 }
 
-/// The arguments of the query. Once each; a key there is no argument.
+/// Returns the arguments in the query string. Each may occur once. `api_key` is a credential there, and no argument.
 fn in_query(row: &CommandSpec, request: &HttpRequest) -> Result<Arguments, Problem> {
     let mut arguments = Arguments::new();
     if request.query_string().is_empty() {
@@ -84,14 +85,14 @@ fn in_query(row: &CommandSpec, request: &HttpRequest) -> Result<Arguments, Probl
     Ok(arguments)
 }
 
-/// No argument of a body may stand in the query: it would be passed over in silence.
+/// Refuses arguments in the query of a command that takes a body: they would be silently ignored.
 fn none_of(arguments: Arguments) -> Result<(), Problem> {
     let fields = arguments.into_iter().map(|(name, _)| FieldError::new(name, "belongs into the body"));
     let fields: Vec<FieldError> = fields.collect();
     if fields.is_empty() { Ok(()) } else { Err(problem(ServiceError::Invalid(fields))) }
 }
 
-/// The arguments of the path, which stand nowhere else.
+/// Adds the arguments in the path. An argument of the same name in the query or the body is an error.
 fn in_path(row: &CommandSpec, request: &HttpRequest, arguments: &mut Arguments) -> Result<(), Problem> {
     for (name, value) in request.match_info().iter() {
         if arguments.insert(name.to_owned(), value.into()).is_some() {
@@ -102,7 +103,7 @@ fn in_path(row: &CommandSpec, request: &HttpRequest, arguments: &mut Arguments) 
     Ok(())
 }
 
-/// The answer, with the secret once where there is one.
+/// Builds the response. A secret that the command issued appears in it, this one time.
 fn respond(
     registry: &Registry,
     row: &CommandSpec,
@@ -127,7 +128,7 @@ fn respond(
     spliced(response, &data, answer.long)
 }
 
-/// Where a made thing is: behind its route, if there is one that shows it.
+/// Returns the route that shows a created resource, if there is one: the same pattern followed by one parameter.
 fn location(registry: &Registry, row: &CommandSpec) -> Option<&'static str> {
     let shows = |other: &&Arc<CommandSpec>| {
         let behind = other.route.pattern.strip_prefix(row.route.pattern);
@@ -136,7 +137,7 @@ fn location(registry: &Registry, row: &CommandSpec) -> Option<&'static str> {
     row.route.creates.then(|| registry.rows().iter().find(shows))?.map(|_| row.route.pattern)
 }
 
-/// The same query with the cursor in place of wherever the page began.
+/// Returns a `Link` value with the request's query, in which the cursor replaces the start of the page.
 fn next_link(request: &HttpRequest, cursor: &Cursor) -> String {
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string());

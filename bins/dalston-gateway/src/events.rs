@@ -1,4 +1,4 @@
-//! Server-sent events: what becomes of a job, as it happens.
+//! Server-sent events with the progress of a job.
 
 use crate::{
     Gateway, body,
@@ -17,10 +17,11 @@ use futures_util::{Stream, stream::unfold};
 use serde_json::json;
 use std::convert::Infallible;
 
-/// A comment goes out when nothing has happened for so many looks at the job: seconds, mostly.
+/// Number of checks without a change after which a comment is sent to keep the connection alive. A check mostly takes a
+/// second.
 const SILENT: u32 = 15;
 
-/// Follows a job until it has ended, its caller may no longer read it, or the gateway stops.
+/// Streams the changes of a job until it ends, the caller may no longer read it, or the gateway stops.
 pub(crate) async fn follow(
     request: HttpRequest,
     job: Path<String>,
@@ -33,32 +34,32 @@ pub(crate) async fn follow(
     jobs.get(&permit, id).await.map_err(problem)?;
     let watch = jobs.seat(&permit).ok_or_else(crowded)?.watch(id);
     let follower = JobFollower { gateway, permit, id, watch, told: None, silent: 0, is_over: false };
-    // Proxies that buffer answers would keep the events to themselves.
+    // A proxy that buffers responses would hold back the events.
     Ok(HttpResponse::Ok()
         .insert_header(ContentType("text/event-stream".parse().map_err(|_| problem(ServiceError::Internal))?))
         .insert_header(("x-accel-buffering", "no"))
         .streaming(events(follower)))
 }
 
-/// Somebody who follows a job.
+/// The state of one event stream.
 struct JobFollower {
     gateway: Data<Gateway>,
     permit: Permit<rights::JobsRead>,
     id: JobId,
     watch: JobSubscription,
-    /// The job as it was told last.
+    /// The job as it was sent last.
     told: Option<Box<JobView>>,
     silent: u32,
     is_over: bool,
 }
 
-/// What is seen of the job at one look.
+/// The result of one check of the job.
 enum JobSnapshot {
-    /// It is not as it was told.
+    /// The job differs from what was sent last.
     Changed(Box<JobView>),
-    /// Nothing new; also when the store cannot be asked, which is no end.
+    /// No change. Also if the store is unavailable, which does not end the stream.
     Same,
-    /// It is gone, or the caller's right to it.
+    /// The job was deleted, or the caller may no longer read it.
     Over,
 }
 
@@ -88,7 +89,7 @@ fn events(follower: JobFollower) -> impl Stream<Item = Result<Bytes, Infallible>
 impl JobFollower {
     async fn look(&mut self) -> JobSnapshot {
         let services = &self.gateway.runtime.services;
-        // The request was admitted long ago: its caller is revalidated each time.
+        // The request was authorized long ago, so its caller is revalidated on each check.
         let caller = services.gate.revalidate(self.permit.caller()).await;
         let job = match caller.and_then(|caller| caller.permit::<rights::JobsRead>()) {
             Ok(permit) => services.jobs.get(&permit, self.id).await,

@@ -1,4 +1,4 @@
-//! Transcripts over HTTP: as files, and within the job, streamed either way.
+//! Transcripts over HTTP, as files or within the job. Both are streamed.
 
 use crate::{Gateway, body, fault::problem, note::noted};
 use actix_web::{
@@ -15,16 +15,16 @@ use dalston_work::JobId;
 use serde_json::{Value, json};
 use std::{iter, num::NonZeroUsize, ops::RangeInclusive};
 
-/// Characters of a line, and lines of a subtitle, that may be asked for.
+/// Allowed characters per line, and lines per subtitle.
 const LINE_LENGTH: RangeInclusive<usize> = 10..=200;
 const LINES: RangeInclusive<usize> = 1..=10;
 
-/// What is exported.
+/// An export format.
 #[derive(Clone, Copy)]
 enum Export {
     /// The result as JSON.
     Json,
-    /// A text.
+    /// A text format.
     Text(SubtitleFormat),
 }
 
@@ -70,7 +70,7 @@ impl Export {
     }
 }
 
-/// The transcript of a completed job as a file.
+/// Returns the transcript of a completed job as a file.
 pub(crate) async fn download(
     request: HttpRequest,
     path: Path<(String, String)>,
@@ -93,7 +93,7 @@ pub(crate) async fn download(
     Ok(response.content_type(export.media_type()).insert_header(disposition).streaming(Box::pin(streamed(pieces))))
 }
 
-/// The name of a file: one of more than ASCII is spelt out beside its plain form (RFC 6266 §4.3).
+/// Returns the parameters of a file name. A name beyond ASCII is sent in an encoded form too (RFC 6266 §4.3).
 fn named(name: String) -> Vec<DispositionParam> {
     if name.is_ascii() {
         return vec![DispositionParam::Filename(name)];
@@ -104,7 +104,7 @@ fn named(name: String) -> Vec<DispositionParam> {
     vec![DispositionParam::Filename(plain), DispositionParam::FilenameExt(spelt)]
 }
 
-/// The layout that a query asks for: characters of a line, lines of a subtitle.
+/// Parses the layout in the query: characters per line, and lines per subtitle.
 fn wanted(query: &str) -> Result<(Option<NonZeroUsize>, Option<NonZeroUsize>), Problem> {
     let pairs = Query::<Vec<(String, String)>>::from_query(query)
         .map_err(|_| Problem::malformed("The query is not well-formed"))?;
@@ -113,7 +113,7 @@ fn wanted(query: &str) -> Result<(Option<NonZeroUsize>, Option<NonZeroUsize>), P
         let (place, range) = match name.as_str() {
             "max_line_length" => (&mut wanted.0, LINE_LENGTH),
             "max_lines" => (&mut wanted.1, LINES),
-            // Where a key in the query is taken, it is no argument.
+            // `api_key` is a credential, and no argument.
             "api_key" => continue,
             other => return Err(problem(ServiceError::Invalid(vec![unknown_field(other)]))),
         };
@@ -128,7 +128,7 @@ fn wanted(query: &str) -> Result<(Option<NonZeroUsize>, Option<NonZeroUsize>), P
     Ok(wanted)
 }
 
-/// A job as JSON, with its long result in the place of `result`, if it has one.
+/// Returns a job as JSON. If it has a long result, that is streamed in place of the member `result`.
 pub(crate) fn spliced(
     mut response: HttpResponseBuilder,
     job: &Value,

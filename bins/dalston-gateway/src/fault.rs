@@ -1,4 +1,4 @@
-//! What a use case refuses, as HTTP tells it.
+//! Errors of the services as HTTP problems.
 
 use actix_web::http::header;
 use dalston_actix::Problem;
@@ -7,7 +7,7 @@ use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use serde_json::json;
 
-/// The problem of a service error.
+/// Returns the problem for a service error.
 pub(crate) fn problem(error: ServiceError) -> Problem {
     let (code, detail) = (error.code(), detail(&error));
     match error {
@@ -22,7 +22,7 @@ pub(crate) fn problem(error: ServiceError) -> Problem {
     }
 }
 
-/// What the client reads of a service error.
+/// Returns the detail that the client receives for a service error.
 pub(crate) fn detail(error: &ServiceError) -> String {
     match error {
         ServiceError::Invalid(_) => "The request is not acceptable".to_owned(),
@@ -30,19 +30,19 @@ pub(crate) fn detail(error: &ServiceError) -> String {
     }
 }
 
-/// No seat for one more who waits for a job.
+/// The refusal when all slots for clients that wait for a job are taken.
 pub(crate) fn crowded() -> Problem {
     Problem::new(ErrorCode::Unavailable, "Too many clients wait for jobs on this node")
 }
 
-/// A WebSocket route without an upgrade.
+/// The refusal of a request without an upgrade on a WebSocket route.
 pub(crate) fn upgrade_required() -> Problem {
     Problem::new(ErrorCode::UpgradeRequired, "This route is a WebSocket")
         .with_header(&header::UPGRADE, "websocket")
         .with_header(&header::SEC_WEBSOCKET_VERSION, "13")
 }
 
-/// An upgrade that is none (RFC 6455 §4.2.1, §4.4).
+/// The refusal of an invalid upgrade (RFC 6455 §4.2.1, §4.4).
 pub(crate) fn not_an_upgrade(detail: &'static str) -> Problem {
     Problem::malformed(detail).with_header(&header::SEC_WEBSOCKET_VERSION, "13")
 }

@@ -1,4 +1,4 @@
-//! The fields of an upload's form: what stands in each, or what must.
+//! Validation of the fields of an upload form.
 
 use crate::fault::problem;
 use actix_web::http::header::{Charset, ContentDisposition, ExtendedValue};
@@ -6,13 +6,13 @@ use dalston_actix::Problem;
 use dalston_model::{FileName, Metadata};
 use dalston_service::{ServiceError, Upload};
 
-/// Characters of `model` and `language` at most.
+/// Maximum length of `model` and `language`, in characters.
 const WORD: usize = 64;
-/// What they must be.
+/// The error messages with the valid values.
 const MODEL: &str = "must be 1 to 64 letters, digits and . _ : / -, a letter or a digit first, without ..";
 const LANGUAGE: &str = "must be auto or the tag of a language: en, de-CH, zh_Hans";
 
-/// Takes a field that is a text and that engines know, or that is our own.
+/// Sets a text field that engines know or that is our own.
 pub(crate) fn take(upload: &mut Upload, name: &str, text: &str) -> Result<(), Problem> {
     match name {
         "model" => upload.model = word(name, text, is_model, MODEL)?,
@@ -26,14 +26,14 @@ pub(crate) fn take(upload: &mut Upload, name: &str, text: &str) -> Result<(), Pr
     Ok(())
 }
 
-/// What the client calls its file. Forms have no `filename*` (RFC 7578 §4.2), but clients send it.
+/// Returns the client's name of its file. Forms have no `filename*` (RFC 7578 §4.2), but some clients send it.
 pub(crate) fn file_name(part: &ContentDisposition) -> Option<FileName> {
     if let Some(plain) = part.get_filename() {
         return FileName::clean(plain);
     }
     let ExtendedValue { charset, value, .. } = part.get_filename_ext()?;
     let text = match charset {
-        // RFC 8187 §3.2.1 wants these two of its readers.
+        // The two charsets that RFC 8187 §3.2.1 requires.
         Charset::Iso_8859_1 => value.iter().copied().map(char::from).collect(),
         Charset::Ext(name) if name.eq_ignore_ascii_case("UTF-8") => str::from_utf8(value).ok()?.to_owned(),
         _ => return None,
@@ -41,7 +41,7 @@ pub(crate) fn file_name(part: &ContentDisposition) -> Option<FileName> {
     FileName::clean(&text)
 }
 
-/// A short text of a form; `None` when it is empty.
+/// Returns a short text, or `None` if it is empty.
 fn word(name: &str, text: &str, is_fit: fn(&str) -> bool, wanted: &'static str) -> Result<Option<String>, Problem> {
     let word = text.trim();
     if word.is_empty() {
@@ -53,14 +53,14 @@ fn word(name: &str, text: &str, is_fit: fn(&str) -> bool, wanted: &'static str) 
     Ok(Some(word.to_owned()))
 }
 
-/// The name of a model: safe as an argument of a program, and as a part of a path.
+/// Whether the text is a model name that is safe as a program argument and as a path segment.
 fn is_model(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_alphanumeric())
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte))
         && !word.contains("..")
 }
 
-/// A tag of a language with its parts, or `auto`.
+/// Whether the text is a language tag with optional subtags, or `auto`.
 fn is_language(word: &str) -> bool {
     let mut parts = word.split(['-', '_']);
     let first = parts.next().unwrap_or_default();
@@ -69,7 +69,7 @@ fn is_language(word: &str) -> bool {
     word == "auto" || is_tag && parts.all(is_part)
 }
 
-/// Words that the audio may hold, with the lines and tabs of whatever system; `None` when there are none.
+/// Returns a prompt: text that the audio may contain, with normalised line ends; `None` if it is blank.
 fn prompt(text: &str) -> Result<Option<String>, Problem> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     if text.chars().any(|it| it.is_control() && !matches!(it, '\n' | '\t')) {
@@ -83,7 +83,7 @@ fn temperature(text: &str) -> Result<f64, Problem> {
     number.ok_or_else(|| problem(ServiceError::invalid("temperature", "must be a number from 0 to 1")))
 }
 
-/// Whether times of words are wanted beside those of segments.
+/// Whether word times are requested in addition to segment times.
 fn timestamps(text: &str) -> Result<bool, Problem> {
     match text {
         "segment" => Ok(false),

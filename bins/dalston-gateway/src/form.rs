@@ -1,5 +1,7 @@
-//! The form of an upload: ours, or OpenAI's as its clients and those of like servers send it. In both an empty field is an
-//! absent one. In OpenAI's, lists come in several spellings, and fields that are not known are passed over and named.
+//! The upload form: our own, or OpenAI's as its clients and those of similar servers send it.
+//!
+//! In both, an empty field counts as absent. In OpenAI's, lists may be spelled in several ways, and unknown fields are
+//! ignored and reported.
 
 use crate::{Gateway, body, fault::problem, fields, openai};
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -11,17 +13,17 @@ use dalston_model::ErrorCode;
 use dalston_service::{ServiceError, StagedUpload, TranscriptShape, Upload};
 use futures_util::StreamExt;
 
-/// Parts of a form at most: lists have a part for each of their elements.
+/// Maximum number of parts in a form. A list has a part for each of its elements.
 const PARTS: usize = 1_000;
-/// Names of passed-over fields that are told at most.
+/// Maximum number of ignored fields that are reported.
 const NAMED: usize = 16;
-/// Bytes of a text part at most; of a prompt of OpenAI's the last ones count.
+/// Maximum number of bytes in a text part. Of an OpenAI prompt, the last ones are used.
 const TEXT_BYTES: usize = 4096;
 
-/// Whose form it is.
+/// The dialect of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FormDialect {
-    /// Ours; with a `response_format` also OpenAI's, for a transcription.
+    /// Our own. With a `response_format` it is also OpenAI's, for a transcription.
     Own,
     /// OpenAI's, for a transcription.
     Transcription,
@@ -29,24 +31,24 @@ pub(crate) enum FormDialect {
     Translation,
 }
 
-/// What a form asks for.
+/// A parsed form.
 pub(crate) struct Form {
     pub(crate) staged: StagedUpload,
     pub(crate) upload: Upload,
-    /// The shape of the transcript, as OpenAI gives it. `None`: the answer is the job.
+    /// The shape of the transcript, one of OpenAI's. `None`: the response is the job.
     pub(crate) shape: Option<TranscriptShape>,
-    /// Names of the fields that were passed over.
+    /// Names of the fields that were ignored.
     pub(crate) ignored: Vec<String>,
 }
 
-/// A form as far as it was read.
+/// A form that is still being read.
 #[derive(Default)]
 struct PartialForm {
     staged: Option<StagedUpload>,
     upload: Upload,
     seen: Vec<String>,
     ignored: Vec<String>,
-    /// The first field that our own form does not have, and what is wrong with it there.
+    /// The first field that our own form does not have, with the error to report in that case.
     foreign: Option<FieldError>,
     format: Option<String>,
     segments: bool,
@@ -54,22 +56,22 @@ struct PartialForm {
     stream: bool,
 }
 
-/// Fields that are given once: of two nobody could say which counts.
+/// Fields that must not be repeated: of two values it would be unclear which counts.
 const ONCE: [&str; 9] =
     ["file", "model", "language", "prompt", "temperature", "response_format", "stream", "timestamps", "metadata"];
 
-/// Fields of OpenAI's that are taken and have no effect: how audio is cut, and what else is told, is the engine's affair.
+/// OpenAI fields that are accepted without effect: the engine decides how audio is split and what else is reported.
 const WITHOUT_EFFECT: [&str; 6] =
     ["chunking_strategy", "include", "keywords", "known_speaker_names", "known_speaker_references", "languages"];
 
-/// What becomes of a field.
+/// How a field is handled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FieldFate {
-    /// It is read.
+    /// The value is used.
     Taken,
-    /// It is read over, as its client expects.
+    /// The value is ignored silently, as the client expects.
     Idle,
-    /// It is read over, and named.
+    /// The value is ignored, and the field is reported.
     Unknown,
 }
 
@@ -86,7 +88,7 @@ impl FormDialect {
 }
 
 impl Form {
-    /// Reads a form part by part. `digest` asks for the SHA-256 of the file.
+    /// Reads a form part by part. `digest`: compute the SHA-256 of the file.
     pub(crate) async fn read(
         mut parts: Multipart,
         dialect: FormDialect,
@@ -103,7 +105,7 @@ impl Form {
                 return Err(Problem::malformed("The form has more than 1000 parts"));
             }
             let given = field.name().unwrap_or_default().to_owned();
-            // `include[]`, `timestamp_granularities[0]`, `chunking_strategy[type]`.
+            // A field name may carry an index: `include[]`, `timestamp_granularities[0]`, `chunking_strategy[type]`.
             let name = given.split('[').next().unwrap_or_default();
             if let Some(once) = ONCE.into_iter().find(|once| *once == name) {
                 if form.seen.iter().any(|seen| seen == once) {
@@ -135,7 +137,7 @@ impl Form {
     }
 }
 
-/// Whether our own form has such a field, or it is the one that makes the form OpenAI's.
+/// Whether our own form has this field, including `response_format`, which makes it a form of OpenAI's.
 fn is_own(name: &str) -> bool {
     FormDialect::Own.fate(name) == FieldFate::Taken && !matches!(name, "timestamp_granularities" | "stream")
 }
@@ -158,11 +160,11 @@ impl PartialForm {
         Ok(())
     }
 
-    /// Takes a field that is known.
+    /// Reads a known field.
     async fn take(&mut self, name: &str, dialect: FormDialect, field: &mut Field) -> Result<(), Problem> {
         let text =
             if name == "prompt" && dialect != FormDialect::Own { end(field).await? } else { text(field).await? };
-        // A client that has no null to put into a form is told by its makers to send the word.
+        // Clients without a null value for forms are advised by their makers to send the word "null".
         let is_null = dialect != FormDialect::Own && name != "prompt" && text.trim() == "null";
         if text.trim().is_empty() || is_null {
             return Ok(());
@@ -177,7 +179,7 @@ impl PartialForm {
         Ok(())
     }
 
-    /// One, several with commas, or a list of JSON.
+    /// Parses one granularity, several separated by commas, or a JSON list.
     fn granularities(&mut self, text: &str) -> Result<(), Problem> {
         let plain = |sign: char| !matches!(sign, '[' | ']' | '"' | '\'' | ' ');
         let words: String = text.chars().filter(|sign| plain(*sign)).collect();
@@ -194,7 +196,7 @@ impl PartialForm {
         Ok(())
     }
 
-    /// Keeps the name of a field that was passed over.
+    /// Records the name of an ignored field.
     fn ignore(&mut self, name: &str) {
         let name = shown(name);
         if self.ignored.len() < NAMED && !self.ignored.iter().any(|known| known == name) {
@@ -202,7 +204,7 @@ impl PartialForm {
         }
     }
 
-    /// Keeps the first field that our own form does not have: whether it is ours is known at the end.
+    /// Records the first field that our own form does not have. Only at the end of the form its dialect is known.
     fn note_foreign(&mut self, name: &str, fate: FieldFate) {
         let detail = match fate {
             FieldFate::Unknown => "is not a field of this form",
@@ -228,17 +230,17 @@ impl PartialForm {
         Ok(Form { staged, upload, shape, ignored })
     }
 
-    /// The shape that OpenAI's form asks for.
+    /// Returns the transcript shape that OpenAI's form asks for.
     fn shape(&self, translated: bool) -> Result<TranscriptShape, Problem> {
         let words = self.words || self.upload.options.words;
         Ok(match self.format.as_deref().unwrap_or("json") {
             "verbose_json" => TranscriptShape::Verbose { segments: self.segments || !words, words, translated },
-            // As OpenAI does: times of segments are left out, those of words are refused.
+            // As OpenAI does: a request for segment times is ignored here, one for word times is refused.
             "json" | "text" | "srt" | "vtt" if self.words => {
                 let wanted = "word wants the response_format verbose_json";
                 return Err(problem(ServiceError::invalid("timestamp_granularities[]", wanted)));
             }
-            // Of the other formats a stream is not offered, and the wish without effect.
+            // The other formats cannot be streamed, so `stream` has no effect on them.
             "json" | "text" if self.stream => TranscriptShape::Events,
             "json" => TranscriptShape::Json,
             "text" => TranscriptShape::Text,
@@ -252,7 +254,7 @@ impl PartialForm {
     }
 }
 
-/// The name of a field, if it can be shown.
+/// Returns the name of a field in a form that can be shown.
 fn shown(name: &str) -> &str {
     if name.is_empty() { "(unreadable name)" } else { shown_name(name) }
 }
@@ -265,7 +267,7 @@ fn is_true(text: &str) -> Result<bool, Problem> {
     }
 }
 
-/// The text of a part.
+/// Reads a part as text.
 async fn text(field: &mut Field) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.next().await {
@@ -277,7 +279,7 @@ async fn text(field: &mut Field) -> Result<String, Problem> {
     utf8(bytes)
 }
 
-/// The end of the text of a part: Whisper takes the last 224 tokens of a prompt, however long it is.
+/// Reads the end of a text part: Whisper uses the last 224 tokens of a prompt, however long it is.
 async fn end(field: &mut Field) -> Result<String, Problem> {
     let (mut bytes, mut is_cut) = (Vec::new(), false);
     while let Some(chunk) = field.next().await {
@@ -288,7 +290,7 @@ async fn end(field: &mut Field) -> Result<String, Problem> {
         }
     }
     if is_cut {
-        // The rest of a character whose beginning was cut off.
+        // Drop the rest of a character that was cut.
         let rest = bytes.iter().take_while(|byte| **byte & 0xc0 == 0x80).count();
         bytes.drain(..rest);
     }
@@ -299,7 +301,7 @@ fn utf8(bytes: Vec<u8>) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|_| Problem::malformed("A text part is not UTF-8"))
 }
 
-/// Reads over a part, of whatever length: the body as a whole is bounded.
+/// Skips a part of any length: the body as a whole is limited.
 async fn pass_over(field: &mut Field) -> Result<(), Problem> {
     while let Some(chunk) = field.next().await {
         chunk.map_err(unread)?;
@@ -307,7 +309,7 @@ async fn pass_over(field: &mut Field) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Why a form could not be read on.
+/// Returns the problem for a form that could not be read.
 pub(crate) fn unread(error: MultipartError) -> Problem {
     match error {
         MultipartError::Payload(error) => body::unread(&error),

@@ -1,24 +1,25 @@
-//! The frames of a WebSocket client (RFC 6455 §5), judged by their heads: what is too large is refused before it arrives.
+//! Frames of a WebSocket client (RFC 6455 §5). Frames are checked by their header, so one that is too large is refused
+//! before its payload arrives.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// The bits that only extensions use; none is agreed on (§5.2).
+/// Reserved bits, which only extensions use. No extension is ever negotiated (§5.2).
 const RESERVED: u8 = 0b0111_0000;
 const FINAL: u8 = 0b1000_0000;
 const MASKED: u8 = 0b1000_0000;
-/// A control frame carries at most so many bytes (§5.5).
+/// Maximum number of payload bytes in a control frame (§5.5).
 const CONTROL_BYTES: u64 = 125;
 
 /// A frame of a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WsFrame {
     pub(crate) kind: WsFrameKind,
-    /// Whether its message ends with it.
+    /// Whether this is the last frame of its message.
     pub(crate) is_final: bool,
     pub(crate) payload: Bytes,
 }
 
-/// What a frame is.
+/// The type of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WsFrameKind {
     More,
@@ -29,29 +30,30 @@ pub(crate) enum WsFrameKind {
     Pong,
 }
 
-/// What is wrong with what a client sends (§7.4.1).
+/// A violation of the WebSocket protocol by the client (§7.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProtocolViolation {
-    /// It breaks the protocol.
+    /// The bytes are no valid frame or message.
     Protocol,
-    /// Something is larger than it may be.
+    /// A frame or message exceeds a limit.
     TooLarge(&'static str),
     /// A text is not UTF-8.
     NotUtf8,
 }
 
-/// The head of a frame.
+/// The header of a frame.
 struct WsFrameHeader {
     kind: WsFrameKind,
     is_final: bool,
     mask: [u8; 4],
-    /// Bytes of the head.
+    /// Size of the header in bytes.
     size: usize,
-    /// Bytes of the payload.
+    /// Size of the payload in bytes.
     length: usize,
 }
 
-/// Takes the next frame off the bytes. `None`: it is not all there. `most`: the bytes that a frame may carry.
+/// Removes the next frame from the buffer and returns it unmasked, or `None` if it is incomplete. `most` is the maximum
+/// number of payload bytes in a frame.
 pub(crate) fn take(bytes: &mut BytesMut, most: usize) -> Result<Option<WsFrame>, ProtocolViolation> {
     let Some(WsFrameHeader { kind, is_final, mask, size, length }) = head(bytes, most)? else { return Ok(None) };
     if bytes.len() < size + length {
@@ -114,7 +116,8 @@ mod tests {
 
     const MOST: usize = 70_000;
 
-    /// The lengths of the frames in these bytes, and how it ends; the same whole and byte by byte.
+    /// Returns the payload lengths of the frames in these bytes, and the result. Checks that reading all bytes at once
+    /// and reading them one by one give the same.
     fn lengths(bytes: &[u8]) -> (Vec<usize>, Result<(), ProtocolViolation>) {
         let read = [bytes.len().max(1), 1].map(|size| {
             let (mut held, mut lengths) = (BytesMut::new(), Vec::new());

@@ -1,4 +1,5 @@
-//! The handshake of a stream, in any wire protocol: refusals that a browser can read, a session only after admission.
+//! The WebSocket handshake of a stream, for every wire protocol. Refusals are sent as close codes, which a browser can
+//! read. A session starts only after authentication.
 
 use crate::{
     Gateway,
@@ -25,23 +26,23 @@ use dalston_model::ErrorCode;
 use dalston_service::ServiceError;
 use dalston_stream::StreamConfig;
 
-/// What a wire protocol asks of the handshake.
+/// Options of a wire protocol for the handshake.
 pub(crate) struct HandshakeOptions {
-    /// A frame has at most so many bytes.
+    /// Maximum number of bytes in a frame.
     pub(crate) frame_bytes: usize,
-    /// The subprotocol that is agreed to where the client offers it.
+    /// The subprotocol to select if the client offers it.
     pub(crate) protocol: &'static str,
 }
 
-/// What came of a handshake.
+/// The outcome of a handshake.
 pub(crate) enum HandshakeOutcome {
     /// The client was admitted.
     Open(Box<AcceptedSocket>),
-    /// It was not, and reads why when the socket closes.
+    /// The client was refused. The close frame tells it the reason.
     Closed(HttpResponse),
 }
 
-/// A socket whose client was admitted.
+/// A socket whose client was admitted, before its session starts.
 pub(crate) struct AcceptedSocket {
     response: HttpResponse,
     outbox: SocketOutbox,
@@ -49,7 +50,10 @@ pub(crate) struct AcceptedSocket {
     permit: Permit<rights::Realtime>,
 }
 
-/// Answers the handshake.
+/// Performs the handshake.
+///
+/// `decided` is the decision of the gate. Returns a [`Problem`] where the refusal is an HTTP response: for an origin
+/// that is not allowed, an invalid upgrade, an unknown tenant, or an outage.
 pub(crate) async fn shake(
     request: &HttpRequest,
     payload: Payload,
@@ -93,7 +97,10 @@ pub(crate) async fn shake(
 }
 
 impl AcceptedSocket {
-    /// Begins a session of this wire protocol, if a worker has room for it; what is not `Ok` is told as it is.
+    /// Starts a session of this wire protocol, if a worker has capacity.
+    ///
+    /// Otherwise the client receives a fault or a close code on the socket. Some errors of the service are returned as
+    /// a [`Problem`].
     pub(crate) async fn begin(
         self,
         gateway: &Gateway,
@@ -117,7 +124,7 @@ impl AcceptedSocket {
             (Ok(_), Err(ServiceError::Excess { excess, .. })) => (None, CloseCode::Other(4029), excess.to_string()),
             (Ok(_), Err(error)) => return Err(problem(error)),
             (Err(fault), _) => {
-                // A client that sends at once may see the close alone.
+                // A client that sends at once may see only the close frame.
                 let reason = fault.message.to_string();
                 (Some(fault), CloseCode::Policy, reason)
             }
@@ -127,7 +134,7 @@ impl AcceptedSocket {
             protocol.fault(&fault, &mut outbound);
         }
         for text in outbound {
-            // There is room on a socket that has just begun, and a client that is gone is noticed by nobody.
+            // A new socket has room for this. If the client has disconnected, the error does not matter.
             let _ = outbox.send(OutboundFrame::Text(text)).await;
         }
         close(outbox, code, &reason).await;
@@ -135,10 +142,10 @@ impl AcceptedSocket {
     }
 }
 
-/// The key of a valid upgrade (RFC 6455 §4.2.1).
+/// Validates the upgrade and returns its `Sec-WebSocket-Key` (RFC 6455 §4.2.1).
 fn key(request: &HttpRequest) -> Result<&[u8], Problem> {
     let headers = request.headers();
-    // Two of a header that may come once are as none.
+    // A header that may occur once counts as missing if it occurs twice.
     let only = |name: HeaderName| {
         let mut values = headers.get_all(name);
         let first = values.next()?;
@@ -170,7 +177,7 @@ pub(crate) fn offers(request: &HttpRequest, protocol: &str) -> bool {
     offered.flat_map(|value| value.split(',')).any(|it| it.trim() == protocol)
 }
 
-/// The close code of a refusal.
+/// Returns the close code and reason of a refusal, or a problem if the refusal is to be an HTTP response.
 fn refused(denied: Rejection) -> Result<(CloseCode, &'static str), Problem> {
     match denied.refusal {
         RejectionReason::MissingCredential(_)

@@ -1,16 +1,17 @@
-//! Whether the process lives, and whether it can work.
+//! Liveness and readiness checks.
 
 use crate::Gateway;
 use actix_web::{HttpResponse, web::Data};
 use serde_json::json;
 
-/// The process lives.
+/// Liveness: the process runs.
 pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "healthy"}))
 }
 
-/// A new connection leads to a store that takes writes. Not ready is not dead: 503 until it does, and once the gateway
-/// is to stop.
+/// Readiness: the store accepts writes over a new connection.
+///
+/// Responds with 503 while it does not, and as soon as the gateway drains. A gateway that is not ready is still alive.
 pub(crate) async fn ready(gateway: Data<Gateway>) -> HttpResponse {
     if gateway.is_draining() {
         HttpResponse::ServiceUnavailable().json(json!({"status": "stopping", "checks": {}}))

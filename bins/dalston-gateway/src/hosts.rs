@@ -1,4 +1,4 @@
-//! The hosts that are answered: a browser that was led here under another name is not (DNS rebinding).
+//! Check of the `Host` header, against DNS rebinding: a request under an unknown host name is refused.
 
 use actix_web::{
     HttpRequest,
@@ -11,26 +11,27 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-/// Names that are answered beside IP addresses, which nobody can rebind. `*.example.com` is each name below `example.com`.
+/// Accepted host names. IP addresses are accepted as well, since they cannot be rebound. `*.example.com` stands for
+/// each name below `example.com`.
 pub(crate) struct Hosts(Vec<String>);
 
 impl Hosts {
-    /// These names, the loopback names, and the machine's own.
+    /// Accepts these names, the loopback names, and the machine's own name.
     pub(crate) fn new(allowed: Vec<String>) -> Self {
         let own = fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_ascii_lowercase());
         let loopback = ["localhost".to_owned()];
         Self(allowed.into_iter().chain(loopback).chain(own).collect())
     }
 
-    /// Refuses with 421 a request under a name that is not answered here, unless its path is one of `open`. `host` is its
-    /// header `Host`.
+    /// Refuses with 421 a request under an unknown host name, unless its path is one of `open`. `host` is its `Host`
+    /// header.
     pub(crate) fn check(
         &self,
         request: &HttpRequest,
         host: Option<&HeaderValue>,
         open: &[&str],
     ) -> Result<(), Problem> {
-        // An absolute target counts before the header (RFC 9112 §3.2.2); HTTP/1.0 may have neither.
+        // An absolute request target takes precedence over the header (RFC 9112 §3.2.2). HTTP/1.0 may have neither.
         let target = request.uri().authority().map(Authority::as_str);
         let header = || host.map(|host| host.to_str().unwrap_or_default());
         match target.or_else(header) {
@@ -62,19 +63,19 @@ impl Hosts {
     }
 }
 
-/// Whether the name lies below this one, which begins with a dot.
+/// Whether the name is a subdomain of `parent`, which starts with a dot.
 fn is_below(name: &str, parent: &str) -> bool {
     let label = name.len().checked_sub(parent.len()).filter(|label| *label > 0 && name.is_char_boundary(*label));
     label.is_some_and(|label| are_labels(&name[..label]) && name[label..].eq_ignore_ascii_case(parent))
 }
 
-/// Whether these are labels of a host name, with dots between them.
+/// Whether the text consists of host name labels with dots between them.
 fn are_labels(text: &str) -> bool {
     let of_label = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     text.split('.').all(|label| !label.is_empty() && label.bytes().all(of_label))
 }
 
-/// The host without its port; an IPv6 address in its brackets (RFC 3986 §3.2.2).
+/// Returns the host without its port. An IPv6 address keeps its brackets (RFC 3986 §3.2.2).
 fn name_of(host: &str) -> Option<&str> {
     let end = if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };
     let (name, port) = host.split_at(end);

@@ -1,25 +1,25 @@
-//! Whether a client of a stream still lives, and still has something to say.
+//! Keepalive of a stream's client: detects clients that have disconnected or are idle.
 
 use std::{pin::Pin, time::Duration};
 use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
-/// A client is asked so often whether it still lives, and may be silent twice (WS-06).
+/// The interval of pings, and the number of pings that a client may leave unanswered (WS-06).
 const PING: Duration = Duration::from_secs(20);
 const SILENT_PINGS: u8 = 2;
 
 /// What is due.
 pub(crate) enum KeepaliveDue {
-    /// To ask whether the client still lives.
+    /// Send a ping to check that the client is still connected.
     Ping,
-    /// To end: the client has said nothing for too long.
+    /// End the session: the client has sent no message for too long.
     Idle,
 }
 
-/// Whether a client still answers.
+/// The keepalive state of a client.
 pub(crate) struct Keepalive {
     pings: Interval,
     silent: u8,
-    /// How long it may say nothing, and when that is over.
+    /// The maximum time without a message, and the timer for it.
     idle: Duration,
     end: Pin<Box<Sleep>>,
 }
@@ -27,12 +27,13 @@ pub(crate) struct Keepalive {
 impl Keepalive {
     pub(crate) fn new(idle: Duration) -> Self {
         let mut pings = interval(PING);
-        // Those that were missed while a write had to wait do not count against the client.
+        // Pings that were missed while a write was pending do not count against the client.
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { pings, silent: 0, idle, end: Box::pin(sleep(idle)) }
     }
 
-    /// Waits until something is due. While nobody listens to the client, its silence does not count.
+    /// Waits until something is due. While nothing is read from the client (`listens` is false), its silence does not
+    /// count.
     pub(crate) async fn due(&mut self, listens: bool) -> KeepaliveDue {
         if !listens {
             self.end.set(sleep(self.idle));
@@ -43,7 +44,7 @@ impl Keepalive {
         }
     }
 
-    /// The client was heard. `says`: with a message, which no ping or pong is.
+    /// Records that the client sent something. `says`: it was a message, and not a ping or pong.
     pub(crate) fn heard(&mut self, says: bool) {
         self.silent = 0;
         if says {
@@ -51,7 +52,7 @@ impl Keepalive {
         }
     }
 
-    /// Whether to ask once more. A client to which nobody listens is not silent.
+    /// Whether to send another ping. A client counts as silent only while it is being read from.
     pub(crate) fn asks(&mut self, listens: bool) -> bool {
         self.silent += u8::from(listens);
         self.silent <= SILENT_PINGS

@@ -1,4 +1,4 @@
-//! The gateway: an app factory, and how it is served.
+//! The HTTP gateway: the app factory with its routes, and the server that runs it.
 
 mod body;
 mod bound_address;
@@ -52,11 +52,11 @@ use std::{
     time::Duration,
 };
 
-/// What the handlers have at hand.
+/// Shared state of all handlers.
 pub struct Gateway {
-    /// The running parts.
+    /// The running services and background parts.
     pub runtime: Arc<Runtime>,
-    /// How slowly a body may arrive, and how fast the frames of a socket.
+    /// Limits on how slowly a request body may arrive, and on how fast the frames of a WebSocket may.
     pub pace: Pace,
     query_keys: QueryKeys,
     proxies: TrustedProxies,
@@ -68,11 +68,11 @@ pub struct Gateway {
     drains: AtomicBool,
 }
 
-/// Bodies larger than those of commands that are held at once, a mebibyte each.
+/// Maximum number of large bodies (those above the size of a command body) held in memory at once, one mebibyte each.
 const LARGE_BODIES: usize = 32;
 
 impl Gateway {
-    /// A gateway of these parts, as the settings want it.
+    /// Returns the gateway for this runtime, configured by the settings.
     pub fn new(runtime: Arc<Runtime>, settings: &Settings) -> Self {
         Self {
             large_bodies: Shares::new(LARGE_BODIES, runtime.services.crowd.clone()),
@@ -92,7 +92,7 @@ impl Gateway {
         }
     }
 
-    /// From now on the gateway says that it is not ready, and each connection ends with its next answer.
+    /// Starts draining: readiness checks fail from now on, and each connection is closed after its next response.
     fn drain(&self) {
         self.drains.store(true, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! The messages of a WebSocket client: whole, not too large, and no more a second than can be meant.
+//! Messages of a WebSocket client: reassembled from frames, and limited in size and rate.
 
 use crate::frames::{self, ProtocolViolation, WsFrame, WsFrameKind};
 use actix_web::{error::PayloadError, web::Bytes};
@@ -9,14 +9,14 @@ use futures_util::{Stream, StreamExt};
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// A message has at most so many bytes.
+/// Maximum number of bytes in a message.
 const BYTES: usize = 1024 * 1024;
-/// It comes in at most so many frames, empty ones among them.
+/// Maximum number of frames in a message, including empty ones.
 const FRAMES: usize = 1_000;
-/// So many frames are taken a second; then nothing is read until it is over.
+/// Maximum number of frames a second. At the limit, nothing more is read until the second is over.
 const PER_SECOND: u32 = 1_000;
 
-/// What a client sends.
+/// A message or control frame of a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SocketMessage {
     Text(ByteString),
@@ -26,17 +26,18 @@ pub(crate) enum SocketMessage {
     Close,
 }
 
-/// The messages of a client.
+/// Reader of a client's messages.
 pub(crate) struct SocketMessages<S> {
     bytes: S,
     frame_bytes: usize,
-    /// What has come and was not read yet.
+    /// Bytes received but not parsed yet.
     held: BytesMut,
-    /// The message that comes in several frames.
+    /// The fragmented message being received, if any.
     begun: Option<Begun>,
     clock: SharedClock,
     second: Duration,
-    /// When the second is over by the monotonic clock, and the frames that may be taken until then.
+    /// The end of the current second by the monotonic clock; `left` is the number of frames that may still be read
+    /// until then.
     until: Duration,
     left: u32,
 }
@@ -48,14 +49,15 @@ struct Begun {
 }
 
 impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> SocketMessages<S> {
-    /// The messages in these bytes, of frames that carry at most so many bytes. `second` is the span of `clock`
-    /// in which 1,000 frames are taken.
+    /// Returns a reader of the messages in these bytes.
+    ///
+    /// A frame may carry at most `frame_bytes` bytes. `second` is the span of `clock` in which 1,000 frames are read.
     pub(crate) fn new(bytes: S, frame_bytes: usize, second: Duration, clock: SharedClock) -> Self {
         let (held, until) = (BytesMut::new(), clock.monotonic() + second);
         Self { bytes, frame_bytes, held, begun: None, clock, second, until, left: PER_SECOND }
     }
 
-    /// The next message; `None`: the client is gone. Nothing is lost when it is not waited for to the end.
+    /// Returns the next message, or `None` when the client has disconnected. Cancel-safe: no bytes are lost.
     pub(crate) async fn next(&mut self) -> Option<Result<SocketMessage, ProtocolViolation>> {
         loop {
             if self.left == 0 {
@@ -69,7 +71,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> SocketMessages<S> {
                     }
                 }
                 Ok(None) => match self.bytes.next().await? {
-                    // Most of the time a frame comes alone, and is not copied.
+                    // Usually a frame arrives alone, and needs no copy.
                     Ok(piece) if self.held.is_empty() => self.held = BytesMut::from(piece),
                     Ok(piece) => self.held.extend_from_slice(&piece),
                     Err(_) => return None,
@@ -79,7 +81,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> SocketMessages<S> {
         }
     }
 
-    /// Counts a frame. A second begins with its first one.
+    /// Counts a frame. After the limit or the end of a second, the next frame starts a new second.
     fn count(&mut self) {
         let now = self.clock.monotonic();
         if self.left == 0 || now >= self.until {
@@ -88,7 +90,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> SocketMessages<S> {
         self.left -= 1;
     }
 
-    /// The message that the frame ends, if it does.
+    /// Returns the message that this frame completes, if it does. Control frames are complete by themselves.
     fn read(
         &mut self,
         WsFrame { kind, is_final, payload }: WsFrame,
@@ -112,7 +114,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> SocketMessages<S> {
         if begun.content.len() + payload.len() > BYTES {
             return Err(ProtocolViolation::TooLarge("Message too large"));
         }
-        // Copied: a frame of one byte would keep all that was read with it.
+        // Copied, because a slice of one byte would keep the whole read buffer alive.
         begun.content.extend_from_slice(&payload);
         match self.begun.take_if(|_| is_final) {
             Some(Begun { kind, content, .. }) => whole(kind, content.freeze()).map(Some),
@@ -130,7 +132,7 @@ fn whole(kind: WsFrameKind, content: Bytes) -> Result<SocketMessage, ProtocolVio
     }
 }
 
-/// What a client may close with: nothing, or a code that means something and a reason (§5.5.1, §7.4).
+/// Validates the payload of a close frame: either empty, or a valid code and a reason in UTF-8 (RFC 6455 §5.5.1, §7.4).
 fn closed(payload: &[u8]) -> Result<(), ProtocolViolation> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         return if payload.is_empty() { Ok(()) } else { Err(ProtocolViolation::Protocol) };
@@ -171,7 +173,7 @@ mod tests {
         SocketMessages::new(stream::iter(pieces).chain(stream::pending()), 60_000, second, clock)
     }
 
-    /// The first message, or what is wrong.
+    /// Returns the first message or the violation.
     async fn first(bytes: Vec<u8>) -> Result<SocketMessage, ProtocolViolation> {
         messages(&bytes, Duration::ZERO, Arc::new(SystemClock)).next().await.unwrap()
     }
@@ -192,7 +194,7 @@ mod tests {
         let too_many = Err(ProtocolViolation::TooLarge("Message of too many frames"));
         assert_eq!(first(fragments(1_001, b"x")).await, too_many, "WS-05");
         assert_eq!(first(fragments(1_001, b"")).await, too_many);
-        // Frames of control in between are none of the message.
+        // Control frames in between do not count as fragments of the message.
         let pings = frame(FINAL | PING, b"p").repeat(500);
         let mixed = [frame(TEXT, b"a"), pings, frame(0, b"").repeat(400), frame(FINAL, b"b")].concat();
         let mut mixed = messages(&mixed, Duration::ZERO, Arc::new(SystemClock));

@@ -1,4 +1,4 @@
-//! A body that must keep coming: a client that drips bytes holds no connection for long (DOS-02).
+//! Minimum throughput of request bodies: a client that sends single bytes does not hold a connection for long (DOS-02).
 
 use crate::Pace;
 use actix_web::{error::PayloadError, web::Bytes};
@@ -7,8 +7,9 @@ use futures_util::{Stream, StreamExt, stream::unfold};
 use std::{io, time::Duration};
 use tokio::time::timeout;
 
-/// The stream, which ends with `TimedOut` when it falls behind the pace by `clock`. Ended, it may be asked again: readers
-/// of forms do.
+/// Returns the body as a stream that ends with `TimedOut` when it falls behind the pace, measured by `clock`.
+///
+/// It may be polled after its end, as readers of forms do.
 pub(crate) fn paced<S>(body: S, pace: Pace, clock: SharedClock) -> impl Stream<Item = Result<Bytes, PayloadError>>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
@@ -35,22 +36,22 @@ where
     .fuse()
 }
 
-/// How much has arrived, and when, by the monotonic clock.
+/// The number of bytes received so far, with the times of the monotonic clock.
 struct Progress {
     start: Duration,
-    /// When the present window began.
+    /// Start of the current window.
     window: Duration,
     received: u64,
     in_window: u64,
 }
 
 impl Progress {
-    /// How long the present window still lasts.
+    /// Returns the remaining time of the current window.
     fn left(&self, pace: &Pace, now: Duration) -> Duration {
         (self.window + pace.window).saturating_sub(now).min(pace.window)
     }
 
-    /// Ends a window: whether enough arrived in it, and enough since the start.
+    /// Ends a window. Returns whether enough bytes arrived in it, and enough since the start.
     fn keeps(&mut self, pace: &Pace) -> bool {
         self.window += pace.window;
         let elapsed = self.window.saturating_sub(self.start + pace.grace);
@@ -86,7 +87,7 @@ mod tests {
             clock.advance(WINDOW / 2);
             assert_eq!(body.next().await.unwrap().unwrap(), "four");
         }
-        // The window is over, and eight bytes came in it.
+        // The window ends with eight bytes received in it.
         let Err(PayloadError::Io(error)) = body.next().await.unwrap() else { panic!("it is late") };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(body.next().await.is_none(), "it may be asked again");

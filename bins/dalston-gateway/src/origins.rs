@@ -1,22 +1,26 @@
-//! The origins that may open a stream or speak MCP: a page of another site may not use a visitor's network position.
+//! The browser origins that may open a stream or speak MCP: a page of another site must not use a visitor's network
+//! position.
 
 use actix_web::{HttpRequest, http::header};
 
-/// Origins that are listed; the request's own host is always one.
+/// The configured origins. The request's own host is always allowed as well.
 pub(crate) struct Origins(Vec<String>);
 
 impl Origins {
-    /// These.
+    /// Allows these origins.
     pub(crate) fn new(allowed: Vec<String>) -> Self {
         Self(allowed)
     }
 
-    /// Those that are listed.
+    /// Returns the configured origins.
     pub(crate) fn listed(&self) -> &[String] {
         &self.0
     }
 
-    /// Whether the request's origin may do so. None at all is no browser, and fine; two are ambiguous, and refused.
+    /// Whether the request's origin is allowed.
+    ///
+    /// A request without `Origin` does not come from a browser and is allowed. Two `Origin` headers are ambiguous and
+    /// refused.
     pub(crate) fn allow(&self, request: &HttpRequest) -> bool {
         let mut origins = request.headers().get_all(header::ORIGIN);
         let Some(origin) = origins.next() else { return true };

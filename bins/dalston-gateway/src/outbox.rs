@@ -1,5 +1,5 @@
-//! What is said to a WebSocket client: frames, as bytes of its connection. They wait in pieces, of which few are made
-//! ahead: a client that does not read makes the session wait.
+//! Frames to a WebSocket client, as the bytes of its connection. They are queued in pieces, and few pieces are produced
+//! ahead: a client that does not read makes the session wait (back-pressure).
 
 use actix_http::ws::CloseCode;
 use actix_web::web::Bytes;
@@ -9,11 +9,11 @@ use futures_util::{Stream, stream::poll_fn};
 use std::{collections::VecDeque, convert::Infallible};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// A piece has at most so many bytes.
+/// Maximum number of payload bytes in a piece.
 const PIECE: usize = 16 * 1024;
-/// So many pieces wait for the connection.
+/// Maximum number of pieces queued for the connection.
 const PIECES: usize = 16;
-/// The reason of a close has at most so many bytes (RFC 6455 §5.5).
+/// Maximum number of bytes in the reason of a close frame (RFC 6455 §5.5).
 const REASON: usize = 123;
 
 const FINAL: u8 = 0x80;
@@ -22,10 +22,11 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// Where a session puts what it says.
+/// The sending side of a session's socket.
 pub(crate) struct SocketOutbox {
     to: Sender<Bytes>,
-    /// Pieces that are not written yet: a session that is stopped in the middle of a frame writes them before the close.
+    /// Pieces not queued yet. If a session is stopped in the middle of a frame, they are written before the close
+    /// frame.
     rest: VecDeque<Bytes>,
 }
 
@@ -33,18 +34,18 @@ pub(crate) struct SocketOutbox {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OutboundFrame {
     Text(ByteString),
-    /// Asks whether the client lives.
+    /// A keepalive ping.
     Ping,
-    /// Answers a ping with its payload.
+    /// The reply to a ping, with its payload.
     Pong(Bytes),
 }
 
-/// The client is gone.
+/// The error that the client has disconnected.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ClientGone;
 
 impl SocketOutbox {
-    /// An outbox, and the body of the answer that it fills.
+    /// Returns an outbox, and the body of the response that the outbox fills.
     pub(crate) fn new() -> (Self, impl Stream<Item = Result<Bytes, Infallible>>) {
         let (to, mut from): (_, Receiver<Bytes>) = channel(PIECES);
         let body = poll_fn(move |context| from.poll_recv(context).map(|piece| piece.map(Ok)));
@@ -57,7 +58,7 @@ impl SocketOutbox {
         self.flush().await
     }
 
-    /// Adds a frame behind what is not written yet. [`SocketOutbox::flush`] writes it.
+    /// Appends a frame to the pieces not queued yet. [`SocketOutbox::flush`] writes it.
     pub(crate) fn push(&mut self, frame: OutboundFrame) {
         match frame {
             OutboundFrame::Text(text) => self.put(TEXT, text.into_bytes()),
@@ -66,7 +67,7 @@ impl SocketOutbox {
         }
     }
 
-    /// Writes what is not written yet. Cancelled, it loses nothing.
+    /// Writes all pending pieces. Cancel-safe: no piece is lost.
     pub(crate) async fn flush(&mut self) -> Result<(), ClientGone> {
         while !self.rest.is_empty() {
             let place = self.to.reserve().await.map_err(|_| ClientGone)?;
@@ -77,7 +78,7 @@ impl SocketOutbox {
         Ok(())
     }
 
-    /// Says that it is over, and why. Nothing may be said behind it.
+    /// Writes a close frame with this code and reason. No frame can be written after it.
     pub(crate) async fn close(mut self, why: Option<(CloseCode, &str)>) -> Result<(), ClientGone> {
         let mut payload = BytesMut::new();
         if let Some((code, reason)) = why {
@@ -93,7 +94,7 @@ impl SocketOutbox {
     }
 }
 
-/// A frame in pieces (RFC 6455 §5.2). The servers' are not masked.
+/// Returns the pieces of a frame (RFC 6455 §5.2). Servers do not mask their frames.
 fn frame(opcode: u8, mut payload: Bytes) -> impl Iterator<Item = Bytes> {
     let mut first = BytesMut::with_capacity(10 + payload.len().min(PIECE));
     first.put_u8(FINAL | opcode);

@@ -1,12 +1,12 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a string in quotes, or bare as most clients send it.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a quoted string, or bare as most clients send it.
 
 use actix_web::HttpRequest;
 use dalston_actix::Problem;
 
-/// The longest key.
+/// Maximum length of a key.
 const LONGEST: usize = 255;
 
-/// The client's key, if it sent one.
+/// Returns the idempotency key of the request, if it has one.
 pub(crate) fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let mut values = request.headers().get_all("idempotency-key");
     let Some(value) = values.next() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! How long the head of a request may be: what nobody needs is not parsed further, nor logged.
+//! Size limits of the request head: a longer one is neither parsed further nor logged.
 
 use actix_web::{
     HttpRequest,
@@ -9,20 +9,22 @@ use actix_web::{
 };
 use dalston_actix::Problem;
 
-/// A target has at most so many bytes (RFC 9112 §3 wants 8,000 of a server).
+/// Maximum number of bytes in a request target (RFC 9112 §3 recommends at least 8,000).
 const TARGET: usize = 8 * 1024;
-/// The whole head has at most so many.
+/// Maximum number of bytes in the whole head.
 const HEAD: usize = 16 * 1024;
 
-/// Refuses with 400 a head that is too long. The server's own limits lie behind, and answer in no shape of ours. Gives
-/// the `Host`, which the same pass finds.
+/// Refuses a head that is too long with 400. The limits of the HTTP server itself are higher, and its responses are not
+/// in our problem format.
+///
+/// Returns the `Host` header, which the same pass over the headers finds.
 pub(crate) fn check(request: &HttpRequest) -> Result<Option<&HeaderValue>, Problem> {
     let target = length(request.uri());
-    // The first line with the version, and the empty one.
+    // The request line with the version, and the blank line.
     let mut head = request.method().as_str().len() + target + "  HTTP/1.1\r\n\r\n".len();
     let mut host = None;
     for (name, value) in request.headers() {
-        // Each line with what parts name and value, and its end.
+        // Each line with its separator and line end.
         head += name.as_str().len() + value.len() + ": \r\n".len();
         if *name == header::HOST {
             host = host.or(Some(value));
@@ -37,7 +39,7 @@ pub(crate) fn check(request: &HttpRequest) -> Result<Option<&HeaderValue>, Probl
     }
 }
 
-/// The length of a target as it came: an absolute one with its scheme and host.
+/// Returns the length of a target as it was sent: an absolute one includes its scheme and host.
 fn length(target: &Uri) -> usize {
     let scheme = target.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
     let authority = target.authority().map_or(0, |authority| authority.as_str().len());

@@ -1,4 +1,4 @@
-//! The route table: registration and policy come from it, so a route without a policy cannot exist.
+//! The route table. Routes are registered from it together with their policy, so no route can exist without a policy.
 
 use crate::{
     Gateway, call, claims, commands, events, export, health, mcp, openai, realtime, request_limits, stream, telegram,
@@ -18,30 +18,30 @@ use dalston_command::{CommandSpec, DATA_ROUTES, Handler, Method, Registry};
 use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
 
-/// What serves a route.
+/// The code that serves a route.
 #[derive(Clone)]
 pub enum RouteHandler {
-    /// A command.
+    /// A command of the registry.
     Command(Arc<CommandSpec>),
-    /// A handler.
+    /// A handler of the data plane.
     Data(Handler),
 }
 
-/// A row of the table.
+/// A row of the route table.
 #[derive(Clone)]
 pub struct RouteRow {
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
-    /// The pattern.
+    /// The path pattern.
     pub pattern: &'static str,
-    /// What it needs; `None` asks nobody.
+    /// What the caller must be authorized for; `None`: the route needs no authentication.
     pub need: Option<Requirement>,
-    /// What serves it.
+    /// The code that serves the route.
     pub serves: RouteHandler,
 }
 
 impl RouteRow {
-    /// The name of the command that serves it, if one does.
+    /// Returns the name of the command that serves the route, or `None` if a handler does.
     pub fn command(&self) -> Option<&'static str> {
         match &self.serves {
             RouteHandler::Command(row) => Some(row.name),
@@ -49,7 +49,7 @@ impl RouteRow {
         }
     }
 
-    /// The handler that serves it, if it is no command.
+    /// Returns the handler that serves the route, or `None` if a command does.
     pub const fn handler(&self) -> Option<Handler> {
         match &self.serves {
             RouteHandler::Command(_) => None,
@@ -58,10 +58,10 @@ impl RouteRow {
     }
 }
 
-/// Where metadata of a site is (RFC 8615), or of a resource, as `OpenID` Connect Discovery puts it.
+/// Well-known locations of metadata: of a site (RFC 8615), or of a resource as in `OpenID` Connect Discovery.
 const WELL_KNOWN: [&str; 2] = ["/.well-known/{name:.*}", "/{resource:.*}/.well-known/{name:.*}"];
 
-/// All routes: those of the commands, and the data plane.
+/// Returns all routes: those of the commands, and those of the data plane.
 pub fn routes(registry: &Registry) -> Vec<RouteRow> {
     let commands = registry.rows().iter().map(|row| RouteRow {
         method: row.route.method,
@@ -76,12 +76,12 @@ pub fn routes(registry: &Registry) -> Vec<RouteRow> {
         serves: RouteHandler::Data(route.handler),
     });
     let mut routes: Vec<RouteRow> = commands.chain(data).collect();
-    // A pattern with a parameter would swallow a literal one beside it.
+    // The router takes the first match, so a pattern with a parameter must not precede a literal one.
     routes.sort_by_key(|route| (route.pattern.contains('{'), route.pattern));
     routes
 }
 
-/// The app: all routes behind the gate, and behind it too whatever is no route.
+/// Returns the app: all routes, and the fallback for unknown paths, behind the gate.
 pub fn app(
     gateway: Data<Gateway>,
 ) -> App<
@@ -95,12 +95,13 @@ pub fn app(
 > {
     let runtime = gateway.runtime.clone();
     let mut table = routes(&runtime.registry);
-    // Without a webhook it is a route like any that is not there.
+    // If no webhook is configured, the route is treated like any unknown path.
     let has_webhook = runtime.bot.as_ref().is_some_and(|bot| bot.has_webhook());
     table.retain(|route| has_webhook || route.handler() != Some(Handler::Telegram));
     let mut app = App::new().app_data(gateway.clone());
     let rows = || table.chunk_by(|one, other| one.pattern == other.pattern);
-    // Whether the process lives shows nothing, and who asks knows no name: a container's own probe, a balancer.
+    // Liveness and readiness reveal nothing, and the clients that ask (a container's own probe, a load balancer) know
+    // no host name. So these routes are exempt from the check of the `Host` header.
     let is_probe = |route: &&RouteRow| matches!(route.handler(), Some(Handler::Health | Handler::Ready));
     let probes: Vec<&str> = table.iter().filter(is_probe).map(|route| route.pattern).collect();
     let listed = gateway.origins.listed();
@@ -108,7 +109,7 @@ pub fn app(
     for rows in rows() {
         app = app.service(resource(gateway.clone(), rows.to_vec()));
     }
-    // Clients look there for metadata when a key was refused, without any: 404 tells them that there is none.
+    // Clients whose key was refused look for metadata there, without a credential. 404 says that there is none.
     app = app.service(web::resource(WELL_KNOWN).to(no_route));
     app.default_service(
         web::to(no_route).wrap(Guard::new(runtime.gate.clone(), Requirement::Caller).query_keys(gateway.query_keys)),
@@ -125,19 +126,20 @@ pub fn app(
     )
 }
 
-/// The pattern of these rows, as the router reads it: the name of a model may hold slashes.
+/// Returns the pattern of these rows as the router needs it: the name of a model may contain slashes.
 fn path(rows: &[RouteRow]) -> String {
     rows.first().map_or("", |row| row.pattern).replace("{model}", "{model:.+}")
 }
 
-/// The methods of a pattern, as headers name them.
+/// Returns the methods of a pattern in the form of an `Allow` header.
 fn methods(rows: &[RouteRow]) -> String {
     let names = rows.iter().map(|row| row.method);
     let head = names.clone().any(|method| method == Method::Get).then_some("HEAD");
     names.map(Method::as_str).chain(head).collect::<Vec<_>>().join(", ")
 }
 
-/// The resource of one pattern: a handler for each method, 405 for the others, the guard around all.
+/// Returns the resource of one pattern: a handler for each method, 405 for all other methods, and the guard around
+/// them.
 #[expect(clippy::needless_pass_by_value, reason = "the app that is returned would borrow from a reference")]
 fn resource(
     gateway: Data<Gateway>,
@@ -176,7 +178,7 @@ fn resource(
         .wrap(guard)
 }
 
-/// The door that a resource is.
+/// Returns the kind of door that a resource is, by its first row.
 fn door(rows: &[RouteRow]) -> Door {
     let Some(handler) = rows.first().and_then(RouteRow::handler) else { return Door::Http };
     match handler {
@@ -227,7 +229,7 @@ fn data(method: Method, handler: Handler) -> actix_web::Route {
     }
 }
 
-/// What takes requests of this method.
+/// Returns a route that matches requests of this method. GET includes HEAD.
 fn of(method: Method) -> actix_web::Route {
     match method {
         Method::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),

@@ -1,4 +1,4 @@
-//! The server: routes behind limits of time and number, background tasks, and an end in good order.
+//! The server: runs the app with its limits and the background tasks, and shuts down in order.
 
 use crate::{Gateway, ServerLimits, bound_address, listen};
 use actix_web::{dev::ServerHandle, rt, web::Data};
@@ -6,10 +6,15 @@ use dalston_runtime::Runtime;
 use std::{io, net::TcpListener, sync::Arc};
 use tokio::time::{sleep, timeout};
 
-/// Serves on the listener until the first signal. From then on `/health/ready` is 503 and connections end with their next
-/// answer, while all is served for `limits.drain`, or until the next signal. Then no more connections are made, those that
-/// have just been made get `limits.settle` for their request, streams are closed with 1001, requests under way finish, jobs
-/// end or are handed back, counted usage is written. Without a time to drain nobody is waited for.
+/// Serves on the listener until a signal, then shuts down in order.
+///
+/// After the first signal the gateway drains: `/health/ready` returns 503 and each connection is closed after its next
+/// response, while everything is served for `limits.drain`, or until the next signal. Then no more connections are
+/// accepted, and clients that have just connected get `limits.settle` to send their request. After that, streams are
+/// closed with 1001, requests in progress finish, jobs finish or are handed back, and usage counters are written. If
+/// `limits.drain` is zero, the gateway waits for no client.
+///
+/// Returns an error if the server fails or a background task panics.
 pub async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
@@ -24,7 +29,7 @@ pub async fn serve(
             signal().await;
             tracing::info!(event = "server.draining", seconds = limits.drain.as_secs(), "draining");
             gateway.drain();
-            // It may be that nobody signals again.
+            // A second signal may never come.
             let _ = timeout(limits.drain, signal()).await;
             if !limits.drain.is_zero() {
                 bound_address::close(&open);
@@ -36,13 +41,13 @@ pub async fn serve(
     let server = listen(listener, &Data::from(gateway), limits)?;
     let handle = server.handle();
     let tasks = runtime.spawn_background_tasks().map_err(io::Error::other)?;
-    // A task of its own: should it panic, all else is stopped in order.
+    // The server runs in its own task, so that if it panics, everything else is still stopped in order.
     let mut serving = rt::spawn(server);
     let mut panicked = None;
     let ended = tokio::select! {
         ended = &mut serving => ended,
-        // Without the change feed the streams of revoked keys stay open, without the dispatcher jobs wait: the process
-        // stops in order and reports an error, so that its supervisor restarts it.
+        // Without the change feed, the streams of revoked keys stay open; without the dispatcher, jobs wait. So the
+        // process stops in order and reports an error, for its supervisor to restart it.
         task = tasks.panicked() => {
             panicked = Some(task);
             stop_serving(&runtime, &handle).await;
@@ -62,7 +67,7 @@ pub async fn serve(
     ended.map_err(io::Error::other)?
 }
 
-/// Closes the listener and waits until the requests under way have finished.
+/// Stops accepting connections, begins the shutdown, and waits until the requests in progress have finished.
 async fn stop_serving(runtime: &Runtime, server: &ServerHandle) {
     tracing::info!(event = "server.stopping", "stopping");
     runtime.begin_shutdown();

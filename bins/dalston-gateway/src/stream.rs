@@ -1,4 +1,4 @@
-//! The stream's own wire protocol (API.md §6): binary audio in, JSON both ways.
+//! The native wire protocol of a stream (API.md §6): binary audio in, JSON both ways.
 
 use crate::{
     Gateway,
@@ -16,10 +16,10 @@ use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent};
 use dalston_work::SessionId;
 use serde_json::{Value, json};
 
-/// A frame has at most so many bytes (WS-05).
+/// Maximum number of bytes in a frame (WS-05).
 const TERMS: HandshakeOptions = HandshakeOptions { frame_bytes: 64 * 1024, protocol: "dalston" };
 
-/// What each parameter must be.
+/// Error messages with the valid values of each parameter.
 const QUERY: &str = "The query is not well-formed";
 const LANGUAGE: &str = "language must be 1 to 64 visible characters, once";
 const MODEL: &str = "model must be 1 to 64 visible characters, once";
@@ -39,13 +39,15 @@ pub(crate) async fn open(
     }
 }
 
-/// What the query asks for, if it can be served; a parameter that is empty or absent has its default. Parameters of other
-/// versions are passed over.
+/// Returns the stream configuration in the query, or the fault for an invalid parameter.
+///
+/// A parameter that is empty or absent has its default. Unknown parameters are ignored, since other versions may define
+/// them.
 fn config(request: &HttpRequest) -> Result<StreamConfig, SessionFault> {
     asked(request.query_string()).map_err(|wanted| SessionFault::new("invalid_parameters", wanted, false))
 }
 
-/// The same. `Err` tells what the parameter must be that cannot be served.
+/// Parses the query. `Err` is the message with the valid values of the first invalid parameter.
 fn asked(query: &str) -> Result<StreamConfig, &'static str> {
     let given = Query::<Vec<(String, String)>>::from_query(query).map_err(|_| QUERY)?.into_inner();
     let one = |name: &str, default: &'static str, wanted: &'static str| {
@@ -57,7 +59,8 @@ fn asked(query: &str) -> Result<StreamConfig, &'static str> {
     let model = one("model", "fast", MODEL)?;
     let encoding = one("encoding", "pcm_s16le", ENCODING)?.parse().map_err(|_| ENCODING)?;
     let sample_rate = one("sample_rate", "16000", SAMPLE_RATE)?.parse().map_err(|_| SAMPLE_RATE)?;
-    // Others have no small ratio to the 16 kHz of the built-in worker: their tables are long, and costly to make.
+    // Other rates have no small ratio to the 16 kHz of the built-in worker: their resampling tables are long and
+    // expensive to build.
     let is_rate = (8_000..=48_000).contains(&sample_rate) && sample_rate % 25 == 0;
     match (is_word(&language), is_word(&model), is_rate) {
         (false, ..) => Err(LANGUAGE),
@@ -72,7 +75,7 @@ pub(crate) fn is_word(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What is said goes through as it is.
+/// The native protocol: events of the worker are passed on unchanged.
 struct Native;
 
 impl WireProtocol for Native {
@@ -106,7 +109,7 @@ impl WireProtocol for Native {
     }
 }
 
-/// Adds a message.
+/// Queues a JSON message.
 pub(crate) fn push(say: &mut OutboundQueue, message: &Value) {
     say.push_back(ByteString::from(message.to_string()));
 }
@@ -114,7 +117,7 @@ pub(crate) fn push(say: &mut OutboundQueue, message: &Value) {
 fn is_control(text: &str) -> bool {
     let message: Value = serde_json::from_str(text).unwrap_or_default();
     match message["type"].as_str() {
-        // What the audio is was said when the stream was opened, and is metered by that.
+        // The audio format was set when the stream was opened, and audio is metered by it.
         Some("config") => message.get("encoding").is_none() && message.get("sample_rate").is_none(),
         Some("flush" | "clear" | "end") => true,
         _ => false,

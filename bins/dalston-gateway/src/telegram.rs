@@ -1,4 +1,4 @@
-//! The bot's webhook: Telegram brings an update, and brings it again until it is told 200.
+//! The bot's webhook. Telegram sends an update again until the response is 200.
 
 use crate::{Gateway, body, fault::problem};
 use actix_web::{
@@ -11,12 +11,12 @@ use dalston_chat::UpdateOutcome;
 use dalston_service::ServiceError;
 use serde_json::json;
 
-/// What proves that Telegram sends.
+/// The header that proves that Telegram sent the update.
 const SECRET: &str = "x-telegram-bot-api-secret-token";
-/// An update has at most so many bytes: two long messages, each character written as an escape.
+/// Maximum number of bytes in an update: two long messages, with each character escaped.
 const UPDATE: usize = 256 * 1024;
 
-/// Answers an update.
+/// Handles an update.
 pub(crate) async fn take(
     request: HttpRequest,
     payload: Payload,
@@ -32,7 +32,7 @@ pub(crate) async fn take(
     body::plain(&request)?;
     let body = body::bytes(payload, gateway.pace, UPDATE).await?;
     let update = serde_json::from_slice(&body).map_err(|_| unread())?;
-    // A task of its own: an update that is begun is answered, also when the connection ends before.
+    // Runs in its own task: an update that was started is answered even if the connection ends first.
     let taking = rt::spawn(async move { bot.answer_webhook_update(update).await });
     match taking.await {
         Ok(Ok(UpdateOutcome::Done)) => Ok(HttpResponse::Ok().json(json!({}))),

@@ -1,4 +1,4 @@
-//! An upload: streamed to the disk as it arrives, never held in memory.
+//! Uploads: streamed to disk as they arrive, never held in memory.
 
 use crate::{
     Gateway, body,
@@ -24,14 +24,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// How long an answer may wait, in seconds.
+/// Maximum of the `wait` parameter, in seconds.
 const LONGEST: u64 = 60;
-/// What a form weighs beside its file, at most (UPL-05).
+/// Maximum number of bytes of a form besides its file (UPL-05).
 const FORM_BYTES: u64 = 256 * 1024;
-/// The fields of the form that have no effect.
+/// The response header that lists the form fields without effect.
 pub(crate) const IGNORED: HeaderName = HeaderName::from_static("x-dalston-ignored");
 
-/// Makes a job of the one file of a form.
+/// Creates a job from a form with one file.
 pub(crate) async fn create(
     request: HttpRequest,
     payload: Payload,
@@ -60,7 +60,7 @@ pub(crate) async fn create(
     spliced(response, &json!(view), long)
 }
 
-/// The form of a request, with its file on the disk.
+/// Reads the form of a request and stages its file on disk. `digest`: compute the digest of the file as well.
 pub(crate) async fn received(
     request: &HttpRequest,
     payload: Payload,
@@ -76,7 +76,7 @@ pub(crate) async fn received(
     Form::read(parts, dialect, request, permit, gateway, digest).await
 }
 
-/// How long the answer may wait for the job to end: `wait` of the query, in seconds.
+/// Returns how long the response may wait for the job to finish: the query parameter `wait`, in seconds.
 fn patience(request: &HttpRequest) -> Result<Duration, Problem> {
     let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string())
         .map_err(|_| Problem::malformed("The query is not well-formed"))?;
@@ -89,7 +89,7 @@ fn patience(request: &HttpRequest) -> Result<Duration, Problem> {
         .ok_or_else(|| problem(ServiceError::invalid("wait", "must be seconds from 0 to 60")))
 }
 
-/// What the headers tell before a byte of the body is read: its length, where they do.
+/// Checks the headers before any byte of the body is read. Returns the body's length, or 0 if it is unknown.
 fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<u64, Problem> {
     body::plain(request)?;
     if !body::has_media_type(request, "multipart/form-data") {
@@ -102,13 +102,15 @@ fn acceptable(request: &HttpRequest, max_bytes: u64) -> Result<u64, Problem> {
     }
 }
 
-/// What the body may weigh.
+/// Returns the maximum size of a request body.
 const fn most(max_bytes: u64) -> u64 {
     max_bytes.saturating_add(FORM_BYTES)
 }
 
-/// The body, which ends with `Overflow` when it has more bytes: a chunked one has no length, and what stands between
-/// the parts of a form is in none of them.
+/// Limits the body: it ends with `Overflow` once it exceeds `most` bytes.
+///
+/// A chunked body declares no length, and bytes between the parts of a form belong to no part, so no other limit covers
+/// them.
 fn at_most<S>(most: u64, body: S) -> impl Stream<Item = Result<Bytes, PayloadError>>
 where
     S: Stream<Item = Result<Bytes, PayloadError>>,
@@ -121,7 +123,7 @@ where
     })
 }
 
-/// What tells one upload from another: the file and the fields.
+/// Returns the fingerprint of an upload for idempotency: a digest of its file and its fields.
 fn fingerprint(staged: &StagedUpload, upload: &Upload) -> [u8; 32] {
     let Upload { filename: _, content_type: _, model, language, options, metadata } = upload;
     Sha256::new()

@@ -1,4 +1,4 @@
-//! What every answer carries, and what a refused request leaves in the log.
+//! The context middleware: what every response carries, and what the log records of a request.
 
 use crate::{Cors, Problem, TrustedProxies};
 use actix_web::{HttpRequest, HttpResponse};
@@ -6,15 +6,19 @@ use dalston_auth::Product;
 use dalston_model::{OsEntropy, SharedClock, SharedEntropy, SystemClock};
 use std::sync::Arc;
 
-/// What a request must pass before it is routed.
+/// A check that each request must pass before it is routed. Fails with the problem to respond with.
 pub type RequestCheck = Arc<dyn Fn(&HttpRequest) -> Result<(), Problem> + Send + Sync>;
 
-/// Draws the refusal of a request in another shape, or leaves it as it is.
+/// Maps an error response to a different body format, or returns it unchanged.
 pub type ErrorMapper = fn(&HttpRequest, HttpResponse) -> HttpResponse;
 
-/// Gives each request an id, each answer its headers and one shape of refusal, turns a panic of a handler into a 500,
-/// and writes a line to the log, at `info` of what was refused or failed and at `debug` of the rest: with the route's
-/// pattern, never the path or the query.
+/// Middleware for the whole app.
+///
+/// * Gives each request an id, and adds the common headers to each response.
+/// * Gives all errors the same body format (RFC 9457).
+/// * Turns a panic of a handler into a 500.
+/// * Logs each request: errors at level `info`, and all others at `debug`. The log contains the route pattern, never
+///   the path or the query.
 #[derive(Clone)]
 pub struct ContextMiddleware {
     pub(crate) proxies: TrustedProxies,
@@ -27,30 +31,30 @@ pub struct ContextMiddleware {
 }
 
 impl ContextMiddleware {
-    /// With these proxies, this clock, and this chance.
+    /// Creates the middleware with these trusted proxies, this clock, and this source of randomness.
     pub fn new(proxies: TrustedProxies, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { proxies, clock, entropy, check: None, product: Product::default(), redraw: None, cors: None }
     }
 
-    /// In the names of this product; `dalston` without.
+    /// Sets the product whose names are used in problems. The default is `dalston`.
     #[must_use]
     pub fn product(self, product: Product) -> Self {
         Self { product, ..self }
     }
 
-    /// With a check of each request, before it is routed.
+    /// Sets a check of each request, which runs before routing.
     #[must_use]
     pub fn check(self, check: RequestCheck) -> Self {
         Self { check: Some(check), ..self }
     }
 
-    /// With a shape of its own for some refusals.
+    /// Sets a function that maps error responses to a different body format.
     #[must_use]
     pub fn map_errors(self, redraw: ErrorMapper) -> Self {
         Self { redraw: Some(redraw), ..self }
     }
 
-    /// With pages of other origins, whose preflights are answered before anybody is asked for a credential.
+    /// Allows pages of other origins. Their preflights are answered without a credential.
     #[must_use]
     pub fn cors(self, cors: Option<Cors>) -> Self {
         Self { cors, ..self }

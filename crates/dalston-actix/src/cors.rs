@@ -1,5 +1,6 @@
-//! Pages of other origins: which may read the answers (Fetch standard, CORS protocol). Without credentials mode: a key is
-//! a header that the page sets itself.
+//! CORS: which origins may read the responses (Fetch standard).
+//!
+//! Credentials mode is not supported: a page sends its key in a header that it sets itself.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -11,13 +12,13 @@ use actix_web::{
 };
 use std::sync::Arc;
 
-/// Seconds for which a browser remembers a preflight.
+/// Seconds for which a browser caches the response of a preflight.
 const MAX_AGE: &str = "600";
-/// What a page may read besides what the Fetch standard lets it read.
+/// The headers that a page may read in addition to those that the Fetch standard allows.
 const EXPOSED: &str = "X-Request-ID, RateLimit, RateLimit-Policy, Retry-After, Link, Location, X-Dalston-Job, X-Dalston-Ignored, \
      X-Dalston-Note";
 
-/// The origins that are allowed, and the methods of each route.
+/// The allowed origins, and the methods of each route.
 #[derive(Clone)]
 pub struct Cors(Arc<CorsParts>);
 
@@ -27,13 +28,16 @@ struct CorsParts {
 }
 
 impl Cors {
-    /// These origins, exactly (`https://app.example.com`); and of each route its pattern and its methods (`GET, HEAD`).
+    /// Creates the rules from the allowed origins and the routes.
+    ///
+    /// An origin has the form `https://app.example.com`, and must match entirely, except for the case of ASCII letters.
+    /// A route is its pattern and its methods (`GET, HEAD`).
     pub fn new(origins: Vec<String>, routes: impl IntoIterator<Item = (String, String)>) -> Self {
         let routes = routes.into_iter().map(|(pattern, methods)| (ResourceDef::new(pattern), methods)).collect();
         Self(Arc::new(CorsParts { origins, routes }))
     }
 
-    /// The origin of the request, if it is allowed. Two are none.
+    /// Returns the origin of the request if it is allowed. A request with two `Origin` headers has none.
     pub(crate) fn origin(&self, request: &HttpRequest) -> Option<HeaderValue> {
         let mut origins = request.headers().get_all(header::ORIGIN);
         let origin = origins.next().filter(|_| origins.next().is_none())?;
@@ -41,7 +45,7 @@ impl Cors {
         self.0.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(text)).then(|| origin.clone())
     }
 
-    /// The answer to a preflight for a route that there is. `None`: the request is none.
+    /// Returns the response to a preflight of an existing route; `None` if the request is not such a preflight.
     pub(crate) fn preflight(&self, request: &HttpRequest) -> Option<HttpResponse> {
         let headers = request.headers();
         if *request.method() != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
@@ -58,7 +62,7 @@ impl Cors {
         Some(answer.finish())
     }
 
-    /// Lets a page of this origin read the answer.
+    /// Adds the headers that allow a page of this origin to read the response.
     pub(crate) fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));

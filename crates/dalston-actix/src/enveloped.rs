@@ -1,4 +1,4 @@
-//! An enveloped service: each request read, each answer finished.
+//! The service of the [`ContextMiddleware`]: reads each request, and completes each response.
 
 use crate::{
     ContextMiddleware, Problem,
@@ -33,13 +33,13 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        // A generator for each worker: the system is not asked for each request.
+        // One generator per worker, so that not every request calls the operating system for randomness.
         let entropy = ExpandedEntropy::new(self.entropy.clone());
         ready(Ok(ContextService { envelope: Rc::new(self.clone()), entropy, service }))
     }
 }
 
-/// An enveloped service of one worker.
+/// The service of a [`ContextMiddleware`] in one worker.
 pub struct ContextService<S> {
     envelope: Rc<ContextMiddleware>,
     entropy: ExpandedEntropy,
@@ -67,7 +67,8 @@ where
             Ok(Some(preflight)) => {
                 ContextBody::Here { answer: Some(Ok(letter.allowed(request.into_response(preflight)))) }
             }
-            // No clone of the request may live while it is routed, so a fault is answered without one.
+            // No clone of the request may exist while it is routed, so the response to a panic is built without the
+            // request.
             Ok(None) => match catch_unwind(AssertUnwindSafe(|| self.service.call(request))) {
                 Ok(made) => ContextBody::Made { made: AssertUnwindSafe(made).catch_unwind(), letter: Some(letter) },
                 Err(_) => ContextBody::Here { answer: Some(Err(letter.panicked())) },
@@ -82,7 +83,7 @@ where
 }
 
 pin_project! {
-    /// The answer of an enveloped service.
+    /// The future of a [`ContextService`].
     pub struct ContextFuture<F, B> {
         #[pin]
         answer: ContextBody<F, B>,
@@ -92,9 +93,9 @@ pin_project! {
 pin_project! {
     #[project = At]
     enum ContextBody<F, B> {
-        /// It stands.
+        /// The response is ready.
         Here { answer: Option<Result<ServiceResponse<EitherBody<B>>, Error>> },
-        /// It is being made.
+        /// The inner service is running.
         Made { #[pin] made: CatchUnwind<AssertUnwindSafe<F>>, letter: Option<Exchange> },
     }
 }
@@ -118,7 +119,7 @@ where
                 })
             }
         };
-        // It is polled no more once it is ready.
+        // A future is not polled again after it is ready.
         answer.map_or(Poll::Pending, Poll::Ready)
     }
 }

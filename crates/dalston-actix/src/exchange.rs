@@ -1,4 +1,4 @@
-//! What the envelope writes on an answer, and into the log.
+//! Completes responses on behalf of the [`ContextMiddleware`], and writes the log.
 
 use crate::{ContextMiddleware, Cors, Problem, RequestInfo, names::REQUEST_ID, unconsumed_body::UnconsumedBody};
 use actix_web::{
@@ -15,45 +15,45 @@ use dalston_auth::{Product, http};
 use dalston_model::Timestamp;
 use std::rc::Rc;
 
-/// A request that is under way.
+/// A request in progress.
 pub(crate) struct Exchange {
     envelope: Rc<ContextMiddleware>,
     began: Timestamp,
     info: RequestInfo,
     has_body: bool,
     unread: Option<UnconsumedBody>,
-    /// The origin of the page that may read the answer.
+    /// The allowed origin of the page that may read the response.
     origin: Option<HeaderValue>,
 }
 
 impl Exchange {
-    /// Of a request that begins.
+    /// Starts the exchange of a new request.
     pub(crate) fn begun(
         envelope: &Rc<ContextMiddleware>,
         request: &mut ServiceRequest,
         began: Timestamp,
         info: RequestInfo,
     ) -> Self {
-        // The server has looked already: most requests have none.
+        // actix has already parsed the body framing: most requests have no payload, and their headers need not be read.
         let has_body = !matches!(request.parts().1, Payload::None) && has_body(request.request());
         let unread = if has_body { UnconsumedBody::of(request) } else { None };
         let origin = envelope.cors.as_ref().and_then(|cors| cors.origin(request.request()));
         Self { envelope: Rc::clone(envelope), began, info, has_body, unread, origin }
     }
 
-    /// The answer to a preflight of a page that may read it. `None`: the request is none.
+    /// Returns the response to a preflight from an allowed origin; `None` if the request is not such a preflight.
     pub(crate) fn preflight(&self, request: &ServiceRequest) -> Option<HttpResponse> {
         self.origin.as_ref().and(self.envelope.cors.as_ref())?.preflight(request.request())
     }
 
-    /// The answer to a preflight.
+    /// Completes the response to a preflight.
     pub(crate) fn allowed<B>(self, response: ServiceResponse) -> ServiceResponse<EitherBody<B>> {
         let mut response = response;
         self.mark(response.response_mut());
         response.map_into_right_body()
     }
 
-    /// The answer of what was enveloped.
+    /// Completes the response of the inner service.
     pub(crate) fn answered<B: MessageBody + 'static>(
         self,
         response: ServiceResponse<B>,
@@ -82,7 +82,7 @@ impl Exchange {
         }
     }
 
-    /// A refusal, in its one shape.
+    /// Completes an error response, in the common body format.
     pub(crate) fn refused<B>(self, response: ServiceResponse) -> ServiceResponse<EitherBody<B>> {
         let (request, mut response) = response.into_parts();
         if let Some(redraw) = self.envelope.redraw {
@@ -105,7 +105,8 @@ impl Exchange {
         ServiceResponse::new(request, response).map_into_right_body()
     }
 
-    /// The error of a request that nothing is left of but this.
+    /// Completes the error of a handler. The request no longer exists, so the log has neither its route nor its
+    /// address.
     pub(crate) fn failed(self, problem: Problem) -> Error {
         let mut response = problem.respond(&self.info.id, &self.envelope.product);
         self.mark(&mut response);
@@ -119,15 +120,15 @@ impl Exchange {
         InternalError::from_response(problem, self.whole(response)).into()
     }
 
-    /// The same, after a panic of a handler.
+    /// Like [`Exchange::failed`], after a panic of a handler.
     pub(crate) fn panicked(self) -> Error {
         tracing::error!(event = "handler.panicked", request_id = self.info.id.as_str(), "a handler panicked");
         self.failed(Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR))
     }
 
-    /// What every answer carries.
+    /// Adds what every response carries.
     fn mark<B>(&self, response: &mut HttpResponse<B>) {
-        // What a refused client still wants to send is not read: the connection ends with the answer.
+        // The rest of a rejected body is not read, so the connection closes after the response.
         if response.status().as_u16() >= 400 && self.has_body {
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
@@ -148,15 +149,15 @@ impl Exchange {
         }
     }
 
-    /// How long it has taken, in microseconds. A wider number would be a text in a log of JSON.
+    /// Returns the elapsed time in microseconds, as a `u64`: a JSON log writes a wider integer as a string.
     fn micros(&self) -> u64 {
         u64::try_from(self.envelope.clock.now().since(self.began).as_micros()).unwrap_or(u64::MAX)
     }
 }
 
-/// The response as it is, or as a problem where the framework answered in a shape of its own.
+/// Returns the response unchanged, or as a problem if the framework produced it in a format of its own.
 fn shaped(response: HttpResponse, info: &RequestInfo, product: &Product) -> HttpResponse {
-    // A problem that a handler returned as an error was drawn without the id of the request.
+    // A problem that a handler returned as an error was rendered without the request id. Render it again.
     if let Some(problem) = response.error().and_then(|error| error.as_error::<Problem>()) {
         let problem = problem.clone();
         return keep_headers(&response, &problem, info, product);
@@ -168,7 +169,7 @@ fn shaped(response: HttpResponse, info: &RequestInfo, product: &Product) -> Http
     keep_headers(&response, &Problem::of_status(response.status()), info, product)
 }
 
-/// The problem in place of the response, with the headers that inner layers added.
+/// Renders the problem in place of the response, and keeps the headers that inner layers added.
 fn keep_headers(old: &HttpResponse, problem: &Problem, info: &RequestInfo, product: &Product) -> HttpResponse<BoxBody> {
     let mut new = problem.respond(&info.id, product);
     for (name, value) in old.headers() {
@@ -185,7 +186,7 @@ fn has_body(request: &HttpRequest) -> bool {
     !empty || headers.contains_key(header::TRANSFER_ENCODING)
 }
 
-/// The method, and the pattern of the route.
+/// Returns the method and the route pattern.
 fn names(request: &HttpRequest) -> (&str, String) {
     (request.method().as_str(), request.match_pattern().unwrap_or_else(|| "-".to_owned()))
 }

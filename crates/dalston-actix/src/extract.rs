@@ -1,4 +1,4 @@
-//! What a guarded handler takes.
+//! Extractors for handlers behind a [`Guard`](crate::Guard).
 
 use crate::{Problem, request_state::RequestState};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
@@ -6,16 +6,19 @@ use dalston_auth::{Admission, Permit, Rejection, Right};
 use dalston_model::ErrorCode;
 use std::future::{Ready, ready};
 
-/// The proof that the caller may do what the handler does. A right other than the guard's is checked here, and its refusal
-/// not counted with those of the key.
+/// Extracts the proof that the caller is authorized for the right `R`.
+///
+/// A right that differs from the guard's requirement is checked here. Such a rejection is not counted with those of the
+/// key.
 #[derive(Debug, Clone)]
 pub struct RequirePermit<R: Right>(pub Permit<R>);
 
-/// How the gate decided, for a route that delivers refusals in its own way ([`Door::Stream`](dalston_model::Door::Stream)).
+/// Extracts the decision of the gate, for a route that delivers rejections itself
+/// ([`Door::Stream`](dalston_model::Door::Stream)).
 #[derive(Debug, Clone)]
 pub struct AuthOutcome<R: Right>(pub Result<Permit<R>, Rejection>);
 
-/// The admission itself, for a route whose right is data: a row of a table of commands.
+/// Extracts the admission, for a route whose right is known only at run time: an entry of a table of commands.
 #[derive(Debug, Clone)]
 pub struct RequireAdmission(pub Admission);
 
@@ -51,7 +54,8 @@ fn permit<R: Right>(decision: &Result<Admission, Rejection>) -> Result<Permit<R>
     Ok(decision.as_ref().map_err(|denied| *denied)?.permit()?)
 }
 
-/// What the guard has decided. A handler without a guard is a fault of ours, never an open door.
+/// Passes the decision of the guard to `take`. A handler without a guard is a bug: it responds with a 500, and never
+/// admits the request.
 fn decision<T>(
     request: &HttpRequest,
     take: impl FnOnce(&Result<Admission, Rejection>) -> Result<T, Problem>,

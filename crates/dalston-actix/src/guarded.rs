@@ -1,4 +1,4 @@
-//! A guarded service: what the guard decides, and what comes of it.
+//! The service of a [`Guard`]: applies the decision of the gate.
 
 use crate::{Guard, Problem, RequestInfo, names::RATE_LIMIT, request_info, request_state::RequestState};
 use actix_web::{
@@ -33,10 +33,10 @@ where
     }
 }
 
-/// A guarded service of one worker.
+/// The service of a [`Guard`] in one worker.
 pub struct GuardService<S>(Rc<GuardInner<S>>);
 
-/// The guard, and what stands behind it.
+/// The guard and the service behind it.
 struct GuardInner<S> {
     guard: Guard,
     service: S,
@@ -78,7 +78,7 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    /// The request goes on, or is answered here.
+    /// Passes the request to the inner service, or answers it here.
     fn decided(
         &self,
         request: ServiceRequest,
@@ -107,16 +107,16 @@ where
 }
 
 pin_project! {
-    /// The answer of a guarded service. What is decided at once takes no box.
+    /// The future of a [`GuardService`]. It is boxed only if the gate calls the store.
     pub struct GuardFuture<F, B> {
         #[pin]
         stage: GuardStage<F, B>,
     }
 }
 
-/// What an answer behind the gate is marked with.
+/// The headers to add to a response from behind the guard.
 struct ResponseHeaders {
-    /// How much of the minute is left, for a limited key.
+    /// The state of the rate limit, if the key has one.
     room: Option<RateLimitDecision>,
 }
 
@@ -125,11 +125,11 @@ type PendingLookup<B> = Pin<Box<dyn Future<Output = Result<ServiceResponse<Eithe
 pin_project! {
     #[project = At]
     enum GuardStage<F, B> {
-        /// The guard has answered.
+        /// The guard has answered the request.
         Answered { response: Option<ServiceResponse<EitherBody<B>>> },
-        /// The store is being asked.
+        /// The gate is calling the store.
         Asked { asking: PendingLookup<B> },
-        /// The request went on: with marks for its answer, unless nobody was asked.
+        /// The inner service is running. There are headers to add to its response, unless the method is public.
         Passed { #[pin] answer: F, marks: Option<ResponseHeaders> },
     }
 }
@@ -157,7 +157,7 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().stage.project() {
-            // It is polled no more once it is ready.
+            // A future is not polled again after it is ready.
             At::Answered { response } => response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it))),
             At::Asked { asking } => asking.as_mut().poll(context),
             At::Passed { answer, marks } => {
@@ -171,7 +171,7 @@ where
     }
 }
 
-/// What every answer behind the gate carries.
+/// Adds the headers that every response from behind the guard carries.
 fn apply_headers(headers: &mut header::HeaderMap, room: Option<&RateLimitDecision>) {
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     for (name, value) in room.into_iter().flat_map(|verdict| RATE_LIMIT.iter().zip(rate_limit(verdict))) {

@@ -1,7 +1,7 @@
 //! The gate as actix middleware and extractors.
 //!
-//! Wrap an app in a [`ContextMiddleware`] and what is to be guarded in a [`Guard`]; a handler behind it takes a
-//! [`RequirePermit<R>`](RequirePermit) of the right that it needs.
+//! Wrap the app in a [`ContextMiddleware`], and each route that needs authentication in a [`Guard`]. A handler behind a
+//! guard takes a [`RequirePermit<R>`](RequirePermit) of the right that it requires.
 
 mod context;
 mod cors;

@@ -1,12 +1,12 @@
-//! The headers that have no name in the framework: made once, for a lookup by text makes the name each time.
+//! Header names that actix has no constants for. They are statics, because a lookup by text parses the name each time.
 
 use actix_web::http::header::HeaderName;
 use dalston_auth::http;
 
 /// The id of the request.
 pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static(http::REQUEST_ID);
-/// Who sent a request that a proxy passed on.
+/// The addresses of the client and of the proxies on the path.
 pub(crate) static FORWARDED_FOR: HeaderName = HeaderName::from_static(http::FORWARDED_FOR);
-/// The limit of the key, and what is left of it.
+/// The rate limit of the key, and what remains of it.
 pub(crate) static RATE_LIMIT: [HeaderName; 2] =
     [HeaderName::from_static(http::RATE_LIMIT[0]), HeaderName::from_static(http::RATE_LIMIT[1])];

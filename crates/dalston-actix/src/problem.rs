@@ -1,4 +1,4 @@
-//! A problem as a response of actix.
+//! A problem as an actix response.
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
@@ -15,45 +15,45 @@ use dalston_model::{ErrorCode, RequestId};
 use serde_json::Value;
 use std::{borrow::Cow, fmt};
 
-/// A refusal or a fault, which a handler may return as its error.
+/// An error response, which a handler may return as its error.
 #[derive(Debug, Clone)]
 pub struct Problem(http::ProblemDetails);
 
 impl Problem {
-    /// The problem of a code, with what the client reads.
+    /// Creates the problem of an error code. `detail` is the text for the client.
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(http::ProblemDetails::new(code, detail))
     }
 
-    /// A request that is not well-formed: 400.
+    /// Creates the problem of a malformed request: status 400.
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
         Self(http::ProblemDetails::malformed(detail))
     }
 
-    /// With the fields that are not acceptable.
+    /// Adds the list of unacceptable fields (`errors`).
     #[must_use]
     pub fn with_errors(self, errors: Value) -> Self {
         Self(self.0.with_errors(errors))
     }
 
-    /// With what came of the parts of the request.
+    /// Adds the results of the parts of the request (`result`).
     #[must_use]
     pub fn with_result(self, result: Value) -> Self {
         Self(self.0.with_result(result))
     }
 
-    /// With another header, unless its value can be none.
+    /// Adds a header. It is omitted if the value is not a valid header value.
     #[must_use]
     pub fn with_header(self, name: &HeaderName, value: impl Into<String>) -> Self {
         Self(self.0.with_header(name.as_str().to_owned(), value))
     }
 
-    /// What a bare status of the framework means.
+    /// Returns the problem for a status that actix produced without a problem body.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         Self(http::ProblemDetails::of_status(status.as_u16()))
     }
 
-    /// The response, which names the request, in the names of the product.
+    /// Renders the response with the request id, and with the realm and the problem type of the product.
     pub fn respond(&self, request_id: &RequestId, product: &Product) -> HttpResponse {
         response(self.0.answer(Some(request_id), product))
     }
@@ -87,7 +87,8 @@ impl ResponseError for Problem {
         StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Without the id of the request and the names of the product, which the `ContextMiddleware` adds.
+    /// Renders the response without the request id and with the default product. The `ContextMiddleware` renders it
+    /// again with both.
     fn error_response(&self) -> HttpResponse {
         response(self.0.answer(None, &Product::default()))
     }

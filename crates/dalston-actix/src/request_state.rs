@@ -1,4 +1,5 @@
-//! What the layers know of a request: in one piece, since each piece is a box in the request.
+//! The state of a request that the middleware shares. It is one value, since each value in the extensions of a request
+//! is boxed.
 
 use crate::names::{FORWARDED_FOR, REQUEST_ID};
 use actix_web::{HttpMessage, HttpRequest, http::header::HeaderValue};
@@ -8,7 +9,10 @@ use dalston_auth::{
 };
 use dalston_model::{Clock, Entropy, OsEntropy, SystemClock, Timestamp};
 
-/// The id and the address of a request, as the [`ContextMiddleware`](crate::ContextMiddleware) left them in it, or made now.
+/// Returns the id and the client's address of a request, as the [`ContextMiddleware`](crate::ContextMiddleware) has
+/// stored them.
+///
+/// Without that middleware they are determined now, and no proxy is trusted.
 pub fn request_info(request: &HttpRequest) -> RequestInfo {
     if let Some(visit) = request.extensions().get::<RequestState>() {
         return visit.info;
@@ -16,7 +20,7 @@ pub fn request_info(request: &HttpRequest) -> RequestInfo {
     read(request, &TrustedProxies::default(), SystemClock.now(), &OsEntropy)
 }
 
-/// The same of a request that begins.
+/// Determines the id and the client's address of a new request.
 pub(crate) fn read(
     request: &HttpRequest,
     proxies: &TrustedProxies,
@@ -29,14 +33,15 @@ pub(crate) fn read(
     RequestInfo::new(given, address, now, entropy)
 }
 
-/// A request behind the envelope, and how the gate decided, once a guard has asked it.
+/// The state of a request behind the [`ContextMiddleware`](crate::ContextMiddleware), with the decision of the gate
+/// once a guard has authenticated it.
 pub(crate) struct RequestState {
     pub(crate) info: RequestInfo,
     pub(crate) decision: Option<Result<Admission, Rejection>>,
 }
 
 impl RequestState {
-    /// Leaves in the request how the gate decided.
+    /// Stores the decision of the gate in the request.
     pub(crate) fn decided(request: &HttpRequest, info: RequestInfo, decision: Result<Admission, Rejection>) {
         let mut extensions = request.extensions_mut();
         match extensions.get_mut::<Self>() {

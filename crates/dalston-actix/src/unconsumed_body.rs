@@ -1,5 +1,7 @@
-//! A chunked body that nobody reads to its end. The framework would read on for as long as the client sends, whoever
-//! that is; while the body is still held when the answer is done, it ends the connection instead (DOS-02, UPL-01).
+//! Closes the connection of a client whose chunked body is not read to its end (DOS-02, UPL-01).
+//!
+//! actix would drain the body for as long as the client sends, even if the client is not authenticated. If the body is
+//! still held when the response is complete, actix closes the connection instead.
 
 use actix_web::{
     HttpMessage, HttpResponse,
@@ -16,13 +18,14 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Holds a body of which something may be left.
+/// Holds the body of a request, of which some may be unread.
 pub(crate) struct UnconsumedBody {
     _payload: Rc<RefCell<Payload>>,
 }
 
 impl UnconsumedBody {
-    /// Of a request that is chunked; its body is read as before.
+    /// Takes hold of the body of a chunked request, and leaves a stream that reads it as before. Returns `None` if the
+    /// request is not chunked.
     pub(crate) fn of(request: &mut ServiceRequest) -> Option<Self> {
         if !request.headers().contains_key(header::TRANSFER_ENCODING) {
             return None;
@@ -34,18 +37,18 @@ impl UnconsumedBody {
         Some(Self { _payload: payload })
     }
 
-    /// The body of an answer, which holds it until all is said.
+    /// Returns the response body, which holds the request body until it is sent.
     pub(crate) fn until_said(self, body: impl MessageBody + 'static) -> BoxBody {
         BoxBody::new(HoldingBody { body: body.boxed(), _unread: self })
     }
 
-    /// The same, of a whole answer.
+    /// Like [`UnconsumedBody::until_said`], for a whole response.
     pub(crate) fn until_answered(self, response: HttpResponse) -> HttpResponse {
         response.map_body(|_, body| self.until_said(body))
     }
 }
 
-/// The body of an answer, and what its client still wants to send.
+/// The body of a response that holds the body of its request.
 struct HoldingBody {
     body: BoxBody,
     _unread: UnconsumedBody,

@@ -1,16 +1,18 @@
 //! The administrators in the chat.
 
-/// The ids of the administrators, as the chat gives them. Nobody, unless the settings name somebody.
+/// The ids of the chat's administrators, as the chat assigns them.
+///
+/// The default is empty: without a setting there are no administrators.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Administrators(Vec<i64>);
 
 impl Administrators {
-    /// These.
+    /// Creates the list from the ids of the settings.
     pub fn new(ids: Vec<i64>) -> Self {
         Self(ids)
     }
 
-    /// Their ids, in the order of the settings.
+    /// Returns the ids, in the order of the settings.
     pub fn ids(&self) -> &[i64] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The library in one piece: what a service embeds.
+//! The facade of the crate: [`Auth`] bundles the gate, the key management and the background tasks for a service.
 
 use crate::{
     Administrators, ChangeFeed, Gate, GateConfig, GateStorage, KeyCacheConfig, KeyFormat, KeyFormatError, Keys,
@@ -17,14 +17,15 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Failed attempts a minute from one address, unless the builder says otherwise.
+/// Default limit of failed attempts per minute from one address.
 const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
-/// At the stop, background tasks take no longer.
+/// Maximum time that [`Background::stop`] waits for the background tasks.
 const LAST: Duration = Duration::from_mins(1);
-/// A store that cannot be asked at the start is asked again after this.
+/// Delay before the next attempt when the change feed cannot be opened, and the interval of attempts to record the
+/// pepper.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Keys, scopes, limits and audit for a service of one's own.
+/// API keys, scopes, rate limits and audit, for a service that embeds them.
 ///
 /// ```
 /// use dalston_auth::{AuthRequest, Auth, NewKey, Product, Right, right};
@@ -57,7 +58,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// `K` is what manages its keys: [`Keys`], or nothing where they stand in a table of one's own ([`Auth::verifier`]).
+/// `K` manages the keys. It is [`Keys`], or `()` if the keys are in a table of the service itself ([`Auth::verifier`]).
 pub struct Auth<K = Keys> {
     gate: Arc<Gate>,
     keys: Arc<K>,
@@ -65,13 +66,13 @@ pub struct Auth<K = Keys> {
     limiter: Limiter,
 }
 
-/// Keys in a table of one's own, which another program or another part of this one manages.
+/// Keys in a table of the service itself, which another program or another part of the service manages.
 pub struct Table {
     keys: Arc<dyn KeyLookup>,
     usage: Option<Arc<dyn UsageStore>>,
 }
 
-/// What an [`Auth`] is made of. Everything but the store has a default.
+/// Builds an [`Auth`]. Everything except the store has a default.
 #[must_use]
 pub struct AuthBuilder<S = SharedKeyStorage> {
     store: S,
@@ -89,7 +90,7 @@ pub struct AuthBuilder<S = SharedKeyStorage> {
     entropy: SharedEntropy,
 }
 
-/// Background tasks that run until this is stopped or dropped.
+/// A handle of the background tasks: they run until it is stopped or dropped.
 #[must_use = "the tasks end when this is dropped"]
 pub struct Background {
     gate: Arc<Gate>,
@@ -99,20 +100,22 @@ pub struct Background {
 }
 
 impl Auth {
-    /// On the keys of this store.
+    /// Returns a builder for the keys of this store.
     pub fn builder(store: SharedKeyStorage) -> AuthBuilder {
         AuthBuilder::on(store)
     }
 
-    /// The use cases on keys.
+    /// Returns the key management.
     pub const fn keys(&self) -> &Arc<Keys> {
         &self.keys
     }
 }
 
 impl Auth<()> {
-    /// On the keys of a table of one's own: they are verified, and not managed. What a table does not keep (tickets) is
-    /// kept in this process, and what the master key did goes into the log.
+    /// Returns a builder that verifies the keys of the service's own table, and does not manage them.
+    ///
+    /// The table holds only keys. Tickets are kept in this process. Uses of the master key are logged instead of
+    /// recorded in an audit log.
     ///
     /// ```
     /// use dalston_auth::{AuthRequest, Auth, KeyFormat, Requirement};
@@ -153,24 +156,30 @@ impl Auth<()> {
 }
 
 impl<K> Auth<K> {
-    /// Authenticates and authorizes requests.
+    /// Returns the gate, which authenticates and authorizes requests.
     pub const fn gate(&self) -> &Arc<Gate> {
         &self.gate
     }
 
-    /// The operator's permit: whoever runs the process may do everything. `reason` says what for, and goes into the log.
+    /// Returns a permit of the operator, who runs the process and may do everything. `reason` states the purpose, and
+    /// is logged.
     pub fn operator<R: Right>(&self, reason: &'static str) -> Permit<R> {
         Permit::of_operator(self.gate.operator(reason))
     }
 
-    /// Fails if the keys of the store were made with another pepper: none of them would be accepted. For a start.
+    /// Fails if the keys of the store were made with another pepper: none of them would be accepted. Call it at
+    /// startup.
+    ///
+    /// Also fails if the store is not available.
     pub async fn check(&self) -> Result<(), PepperError> {
         self.gate.check_pepper().await
     }
 
-    /// Runs what a node does beside its requests, on the runtime of the caller: it follows the changes that other nodes
-    /// make, writes the usage that it counted, and keeps leases of limits. Without it each request asks the store, and no
-    /// usage is written. A store that cannot be asked is tried again each second.
+    /// Spawns the background tasks of a node, on the caller's runtime.
+    ///
+    /// They follow the changes that other nodes make, write the usage that the gate counted, and keep the leases of
+    /// rate limits. Without them, each request reads the store, and no usage is written. If the store is not available,
+    /// opening the change feed is retried every second.
     pub fn spawn(&self) -> Background {
         let (stopping, stopped) = watch::channel(());
         let (opened, follows) = watch::channel(false);
@@ -183,7 +192,7 @@ impl<K> Auth<K> {
                 usage.run(stopped.clone()),
                 limiter.run(stopped),
             );
-            // Last: requests were counted as long as the others ran.
+            // Flushes the usage last: requests are counted for as long as the other tasks run.
             usage.finish().await;
         });
         Background { gate: self.gate.clone(), stopping, follows, running }
@@ -191,15 +200,17 @@ impl<K> Auth<K> {
 }
 
 impl Background {
-    /// Waits until the changes of other nodes are followed. Of a change before that no observer is told: a service whose
-    /// sessions outlive their requests begins to serve then. It may take for ever, as long as the store is away.
+    /// Waits until the node follows the changes of other nodes.
+    ///
+    /// Observers are not notified of earlier changes. So a service whose sessions outlive their requests must not serve
+    /// before this returns. It does not return while the store is unavailable.
     pub async fn ready(&mut self) {
-        // Its other end lives as long as the tasks.
+        // The sender lives as long as the tasks.
         let _ = self.follows.wait_for(|follows| *follows).await;
     }
 
-    /// Ends the tasks, and writes the usage that is left, within a minute. What a store that is away did not take by then
-    /// is lost: the log says of how many keys. The store stays open.
+    /// Stops the tasks and writes the remaining usage, within a minute. Usage that the store does not accept by then is lost
+    /// and logged. The store stays open.
     pub async fn stop(self) {
         let Self { gate, stopping, mut running, .. } = self;
         drop(stopping);
@@ -237,59 +248,63 @@ impl<S> AuthBuilder<S> {
         }
     }
 
-    /// Secrets begin with this: 1 to 7 lower-case letters or digits, and an underscore. `dk_` without.
+    /// Sets the prefix of secrets: 1 to 7 lower-case letters or digits, and an underscore. Default: `dk_`.
     pub fn key_prefix(self, prefix: &str) -> Result<Self, KeyFormatError> {
         Ok(Self { format: KeyFormat::new(prefix)?, ..self })
     }
 
-    /// What the service calls itself in front of its clients. `dalston` without.
+    /// Sets the name of the service, as its clients see it. Default: `dalston`.
     pub fn product(self, product: Product) -> Self {
         Self { product, ..self }
     }
 
-    /// The scopes of the service's own, beside the built-in ones: at most 100, each `[a-z][a-z0-9_-]{0,31}` with up to two
-    /// more such parts behind colons. A name that is wrong fails [`AuthBuilder::build`].
+    /// Declares the service's own scopes, in addition to the built-in ones: at most 100.
+    ///
+    /// A name is `[a-z][a-z0-9_-]{0,31}`, with up to two more such parts after colons. An invalid name makes
+    /// [`AuthBuilder::build`] fail.
     pub fn scopes(self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
         Self { scopes: KnownScopes::with(names), ..self }
     }
 
-    /// Digests are HMACs with this pepper. It must stay what it was when the keys of the store were made:
-    /// [`Auth::check`] tells.
+    /// Sets the pepper. With one, digests are HMACs with the pepper as the key.
+    ///
+    /// It must be the pepper with which the keys of the store were made: [`Auth::check`] verifies that.
     pub fn pepper(self, pepper: Option<Pepper>) -> Self {
         Self { pepper, ..self }
     }
 
-    /// The operator's own secrets, which may do everything over HTTP. None without.
+    /// Sets the master keys: secrets of the operator that permit everything over HTTP. Default: none.
     pub fn masters(self, masters: MasterKeys) -> Self {
         Self { masters, ..self }
     }
 
-    /// The administrators of a chat, whose ids the chat vouches for. None without.
+    /// Sets the administrators of a chat. The chat vouches for their ids. Default: none.
     pub fn administrators(self, administrators: Administrators) -> Self {
         Self { administrators, ..self }
     }
 
-    /// How keys are cached.
+    /// Sets how keys are cached.
     pub fn memory(self, memory: KeyCacheConfig) -> Self {
         Self { memory, ..self }
     }
 
-    /// Limits are shared with other nodes by this limiter. Without, the process counts by itself.
+    /// Sets the limiter, which may share its counts with other nodes. Default: the process counts by itself.
     pub fn limiter(self, limiter: Limiter) -> Self {
         Self { limiter: Some(limiter), ..self }
     }
 
-    /// Failed attempts a minute from one address; 30 without.
+    /// Sets how many failed attempts per minute are allowed from one address. Default: 30.
     pub fn failures_per_minute(self, failures_per_minute: NonZeroU32) -> Self {
         Self { failures_per_minute, ..self }
     }
 
-    /// This run of the node, as it counts usage and shares limits: another one at each start. A new one without.
+    /// Sets the id of this run of the node, under which it counts usage and shares limits. It must differ at each
+    /// start. Default: a new id.
     pub fn node(self, node: NodeId) -> Self {
         Self { node: Some(node), ..self }
     }
 
-    /// Time and chance are these, and not the system's: for tests.
+    /// Replaces the system's clock and source of randomness: for tests.
     pub fn world(self, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { clock, entropy, ..self }
     }
@@ -318,7 +333,7 @@ impl<S> AuthBuilder<S> {
 }
 
 impl AuthBuilder {
-    /// The parts, put together. Asks no store.
+    /// Builds the [`Auth`], without a call of the store.
     pub fn build(self) -> Result<Auth, BuildError> {
         let (store, entropy) = (self.store.clone(), self.entropy.clone());
         let (gate, limiter) = self.gate(store.clone().into())?;
@@ -328,13 +343,14 @@ impl AuthBuilder {
 }
 
 impl AuthBuilder<Table> {
-    /// Where what was counted goes: who used a key last, and how often. Without, it is forgotten with the process.
+    /// Sets the store of usage: when a key was last used, and how often. Without one, usage is lost when the process
+    /// ends.
     pub fn usage(self, usage: Arc<dyn UsageStore>) -> Self {
         let store = Table { usage: Some(usage), ..self.store };
         Self { store, ..self }
     }
 
-    /// The parts, put together. Asks no table.
+    /// Builds the [`Auth`], without a call of the table.
     pub fn build(self) -> Result<Auth<()>, BuildError> {
         let storage = GateStorage::of_table(self.store.keys.clone(), self.store.usage.clone(), self.clock.clone());
         let feed = storage.feed.clone();
@@ -343,18 +359,18 @@ impl AuthBuilder<Table> {
     }
 }
 
-/// Why an [`Auth`] was not built.
+/// Why an [`Auth`] could not be built.
 #[derive(Debug, Error)]
 pub enum BuildError {
     /// There is no entropy for the id of the node.
     #[error("the node has no id: {0}")]
     Node(#[from] EntropyError),
-    /// The service names a scope that cannot be one.
+    /// The service declares a scope with an invalid name.
     #[error("the scope {0}")]
     Scopes(#[from] ScopeNameError),
 }
 
-/// Follows the record of changes until the node stops.
+/// Opens the change feed, retrying while the store is unavailable, and follows it until the node stops.
 async fn follow(
     gate: &Gate,
     feed: &Arc<dyn FeedStore>,
@@ -375,7 +391,7 @@ async fn follow(
     feed.run(stopping).await;
 }
 
-/// Has the store remember the pepper once a key was accepted with it.
+/// Checks the pepper, and has the store record it after a key was accepted with it.
 async fn learn_pepper(gate: &Gate, mut stopping: watch::Receiver<()>) {
     if let Err(error) = gate.check_pepper().await {
         tracing::error!(event = "pepper.refused", %error, "refused to accept the keys of this store");

@@ -1,4 +1,4 @@
-//! A request at the gate, and how the gate decided.
+//! A request to the gate, and its rejection.
 
 use crate::{Credential, RejectionReason, credential::CredentialLocation};
 use dalston_limit::RateLimitDecision;
@@ -6,26 +6,30 @@ use dalston_model::{Actor, Door, RequestId, Source};
 use std::net::IpAddr;
 use thiserror::Error;
 
-/// A request, as far as the gate needs it: carried in by each door in its own way.
+/// The parts of a request that the gate needs.
+///
+/// Each interface (HTTP routes, streams, `POST /call`, …) fills them in from its own kind of request.
 pub struct AuthRequest<'a> {
     /// The one credential, or why there is none.
     pub credential: Result<Credential<'a>, RejectionReason>,
     /// The tenant that a platform caller names (`X-Dalston-Tenant`, `--tenant`).
     pub tenant: Option<&'a str>,
-    /// The door.
+    /// The interface through which the request arrived.
     pub door: Door,
-    /// What is asked for, for the record of the master key's uses.
+    /// The requested route, for the audit log of master key uses.
     pub asked: RequestedRoute<'a>,
-    /// The origin of the page that asks, if there is one.
+    /// The origin of the page that sent the request, if there is one.
     pub origin: Option<&'a str>,
-    /// The client's address, if the door has one.
+    /// The client's address, if the interface has one. Without it, failed attempts are not throttled.
     pub address: Option<IpAddr>,
-    /// The request, if the door has ids.
+    /// The id of the request, if the interface assigns ids.
     pub request_id: Option<RequestId>,
 }
 
 impl<'a> AuthRequest<'a> {
-    /// A request over HTTP with a key. Failed attempts are counted by `address`: without one they are not throttled.
+    /// Creates an HTTP request that presents `key` as an API key.
+    ///
+    /// Failed attempts are counted per `address`. Without an address they are not throttled.
     pub const fn with_key(key: &'a str, address: Option<IpAddr>) -> Self {
         Self {
             credential: Ok(Credential { place: CredentialLocation::ApiKey, token: key.as_bytes() }),
@@ -38,28 +42,28 @@ impl<'a> AuthRequest<'a> {
         }
     }
 
-    /// The request, for the audit log: of nobody as yet.
+    /// Returns the source for the audit log. The actor is the gateway, since the caller is not authenticated yet.
     pub(crate) const fn source(&self) -> Source {
         Source { actor: Actor::Gateway, door: self.door, address: self.address, request_id: self.request_id }
     }
 }
 
-/// What a request asks for: a route as the table has it, never the path as it was sent.
+/// The route that a request asks for: the pattern from the route table, never the path that the client sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestedRoute<'a> {
-    /// The method.
+    /// The HTTP method.
     pub method: &'a str,
-    /// The pattern; empty where there is no such route.
+    /// The route pattern; empty if no route matches.
     pub route: &'a str,
 }
 
-/// A request that was refused.
+/// A request that the gate rejected.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("{refusal}")]
 pub struct Rejection {
-    /// Why.
+    /// The reason.
     pub refusal: RejectionReason,
-    /// How much of the minute is left, once the key of a limited caller was known.
+    /// The state of the rate limit, if the key was authenticated and has a limit.
     pub verdict: Option<RateLimitDecision>,
 }
 

@@ -1,4 +1,4 @@
-//! What the gate keeps of a live key.
+//! The cache entry of a live key.
 
 use crate::{
     freshness::{CacheEpoch, MonotonicNanos},
@@ -7,31 +7,36 @@ use crate::{
 use dalston_model::{Key, KeyId, RateLimit, ScopeSet, TenantId, Timestamp};
 use std::fmt;
 
-/// An `Option` would take twice the room.
+/// Stands for a key that never expires, because an `Option` would take twice the space.
 const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
 
-/// The holder of a live key: what is decided by, and nothing else, so that a million of them are small. What the key is
-/// called and the like is asked of the store by whoever shows it.
+/// The cache entry of a live key.
+///
+/// It holds only what the gate decides by, so that a million entries stay small. Names and other attributes are read
+/// from the store where they are shown.
 pub struct CachedKey {
-    /// The key's id.
+    /// The id of the key.
     pub id: KeyId,
-    /// The tenant that it belongs to.
+    /// The tenant that the key belongs to.
     pub tenant: TenantId,
-    /// What it may do.
+    /// The scopes that the key grants in this deployment.
     pub scopes: ScopeSet,
     /// Requests per minute; `None` is no limit.
     pub rate_limit: Option<RateLimit>,
-    /// When the key expires; the last moment of all is never.
+    /// When the key expires; the maximum value is never.
     expires: Timestamp,
-    /// What had been heard of changes when it was read.
+    /// The changes that this node knew of when the key was read.
     pub(crate) generation: CacheEpoch,
-    /// Not after this, whatever is heard: the key or this secret of it ends.
+    /// The entry is not used from this time on, even if no change was reported.
+    ///
+    /// It is when the key or this secret of it expires. On a store that does not record all changes, it is no later
+    /// than the freshness bound after the read.
     pub(crate) ends: MonotonicNanos,
     pub(crate) tally: UsageCounters,
 }
 
 impl CachedKey {
-    /// Of a key that was found to be live until `ends`, and that may do what these scopes allow.
+    /// Creates the entry of a key that is live until `ends`, and that grants these scopes.
     pub(crate) fn of(
         key: &Key,
         scopes: ScopeSet,
@@ -44,7 +49,7 @@ impl CachedKey {
         Self { id, tenant, scopes, rate_limit, expires, generation, ends, tally: UsageCounters::default() }
     }
 
-    /// When the key expires; `None` is never.
+    /// Returns when the key expires; `None` is never.
     pub fn expires(&self) -> Option<Timestamp> {
         Some(self.expires).filter(|at| *at < NEVER)
     }
@@ -63,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_million_of_them_are_small() {
-        // With the two counts of an `Arc`. Sixteen bytes of it are the scopes: those of the deployment's own need a bit each.
+        // Includes the two counters of an `Arc`. Sixteen bytes of it are the scopes: each of the deployment's own
+        // scopes needs a bit.
         assert!(size_of::<CachedKey>() + 2 * size_of::<usize>() <= 144, "{}", size_of::<CachedKey>());
         assert_eq!(size_of::<Arc<CachedKey>>(), 8);
     }

@@ -1,8 +1,8 @@
-//! The one credential of a request, chosen from all the places where one may be.
+//! The one credential of a request, chosen from all the locations where one may be.
 
 use crate::{KeyPrefix, RejectionReason};
 
-/// The scheme of a key, in any case.
+/// The authentication scheme of a key, which may be in any case.
 const BEARER: &[u8] = b"bearer";
 
 /// Where a request carries a credential.
@@ -10,31 +10,31 @@ const BEARER: &[u8] = b"bearer";
 pub(crate) enum CredentialLocation {
     /// The header `Authorization`.
     Authorization,
-    /// The header `X-API-Key` or its alias.
+    /// The header `X-API-Key` or its alias `xi-api-key`.
     ApiKey,
-    /// The parameter `api_key` of the query, and whether it is taken here.
+    /// The query parameter `api_key`.
     Query {
-        /// Whether this route takes it.
+        /// Whether this route accepts it.
         taken: bool,
     },
-    /// Where a ticket may come: the parameter `ticket` of a stream's query, or its subprotocol.
+    /// A location of tickets: the query parameter `ticket` of a stream, or the subprotocol for tickets.
     Ticket,
-    /// The subprotocol in which clients of OpenAI's carry a key; a ticket too.
+    /// The subprotocol in which OpenAI clients send a key. It may also hold a ticket.
     Protocol,
 }
 
-/// The one credential: the text that a client sent, and where. Each credential scheme recognises its own. Read from a
-/// request by [`Gate::presented`](crate::Gate::presented).
+/// The one credential of a request: the text that the client sent, and its location.
+///
+/// Each credential scheme recognises its own. [`Gate::presented`](crate::Gate::presented) reads it from a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credential<'a> {
-    /// Where it came.
+    /// The location.
     pub(crate) place: CredentialLocation,
-    /// The secret, of visible ASCII characters; not checked yet.
+    /// The secret: visible ASCII characters, not verified yet.
     pub(crate) token: &'a [u8],
 }
 
-/// All that a request carries in the places where credentials may be: of several the first is kept, and that there are
-/// more.
+/// Collects the credentials of a request. Keeps the first, and whether there are more.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct CandidateCredentials<'a> {
     first: Option<(CredentialLocation, &'a [u8])>,
@@ -42,8 +42,10 @@ pub(crate) struct CandidateCredentials<'a> {
 }
 
 impl<'a> CandidateCredentials<'a> {
-    /// Adds the value of a header or of a decoded parameter. `Authorization` with another scheme is somebody else's, as
-    /// of a proxy that asks for a password: it is passed over.
+    /// Adds the value of a header or of a decoded query parameter.
+    ///
+    /// An `Authorization` header with another scheme is ignored: it is meant for another recipient, such as a proxy
+    /// that requires a password.
     pub(crate) fn add(&mut self, place: CredentialLocation, value: &'a [u8]) {
         if place == CredentialLocation::Authorization && !is_bearer(value) {
             return;
@@ -52,8 +54,11 @@ impl<'a> CandidateCredentials<'a> {
         self.first = self.first.or(Some((place, value)));
     }
 
-    /// The credential among them. More than one is ambiguous, even twice the same and even where one is not taken; one
-    /// that is not taken counts as none (RFC 6750 §2, AUTH-01, AUTH-03). `prefix` is how a missing one should begin.
+    /// Returns the one credential.
+    ///
+    /// More than one is ambiguous, even if they are equal, and even if one is in a location that the route does not
+    /// accept. A credential in a location that the route does not accept counts as missing (RFC 6750 §2, AUTH-01,
+    /// AUTH-03). `prefix` is the prefix of secrets, for the rejection of a missing credential.
     pub(crate) fn choose(self, prefix: KeyPrefix) -> Result<Credential<'a>, RejectionReason> {
         let (place, value) = self.first.ok_or(RejectionReason::MissingCredential(prefix))?;
         if self.are_several {
@@ -67,7 +72,7 @@ impl<'a> CandidateCredentials<'a> {
             | CredentialLocation::Ticket
             | CredentialLocation::Protocol => value,
         };
-        // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
+        // Checks all bytes, without an early exit, so that the compiler can check sixteen at a time.
         if token.is_empty() || !token.iter().fold(true, |sound, byte| sound & byte.is_ascii_graphic()) {
             return Err(RejectionReason::AmbiguousCredential);
         }
@@ -75,13 +80,13 @@ impl<'a> CandidateCredentials<'a> {
     }
 }
 
-/// Whether the scheme of an `Authorization` is `Bearer`, in any case.
+/// Returns whether the scheme of an `Authorization` header is `Bearer`, in any case.
 fn is_bearer(value: &[u8]) -> bool {
     let (scheme, rest) = value.split_at(value.len().min(BEARER.len()));
     scheme.eq_ignore_ascii_case(BEARER) && rest.first().is_none_or(|byte| *byte == b' ')
 }
 
-/// The token of `Bearer 1*SP token`, whose scheme was looked at.
+/// Returns the token of `Bearer 1*SP token`, whose scheme was already checked.
 fn token(value: &[u8]) -> &[u8] {
     let rest = value.get(BEARER.len()..).unwrap_or_default();
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();

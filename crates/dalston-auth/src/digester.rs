@@ -1,6 +1,7 @@
-//! From a secret to its digest: SHA-256, or HMAC-SHA-256 with a pepper.
+//! Digests of secrets: SHA-256, or HMAC-SHA-256 with a pepper.
 //!
-//! A plain hash is enough for 256 random bits, and the look-up needs the same digest each time: no salt.
+//! There is no salt: a secret has 256 random bits, so a plain hash is sufficient, and the lookup by digest needs the
+//! same digest each time.
 
 use crate::PresentedKey;
 use dalston_model::KeyDigest;
@@ -9,40 +10,40 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// The key of the HMAC: whoever has the database alone cannot even test a guess.
+/// The HMAC key of the digests. Without it, an attacker who has only the database cannot even verify a guessed secret.
 pub struct Pepper(Zeroizing<String>);
 
 impl Pepper {
-    /// From the setting.
+    /// Creates a pepper from the text of the setting.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 }
 
-/// Shows nothing.
+/// Does not show the secret.
 impl fmt::Debug for Pepper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pepper(…)")
     }
 }
 
-/// The length of a block of SHA-256, in bytes.
+/// The block length of SHA-256, in bytes.
 const BLOCK: usize = 64;
 
-/// Makes digests.
+/// Computes the digests of secrets.
 #[derive(Clone)]
 pub struct Digester(Option<Hmac<Sha256>>);
 
 impl Digester {
-    /// The mark of all that have no pepper.
+    /// The fingerprint of every digester without a pepper.
     pub(crate) const UNPEPPERED: &str = "none";
 
-    /// With the pepper, if there is one.
+    /// Creates a digester with the pepper, or with plain SHA-256 without one.
     pub fn new(pepper: Option<&Pepper>) -> Self {
         Self(pepper.map(|pepper| Hmac::new(&block(pepper.0.as_bytes()).into())))
     }
 
-    /// What tells one pepper from another and shows nothing of it.
+    /// Returns a fingerprint of the pepper: different for each pepper, and not reversible.
     pub(crate) fn mark(&self) -> String {
         const SAMPLE: &[u8] = b"the pepper that the keys of this store are digested with";
         self.0.as_ref().map_or_else(
@@ -51,7 +52,7 @@ impl Digester {
         )
     }
 
-    /// The digest of the whole secret.
+    /// Returns the digest of the whole secret, prefix included.
     pub fn digest<'a>(&self, key: impl Into<PresentedKey<'a>>) -> KeyDigest {
         let key = key.into();
         let text = key.as_bytes();
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn digests_are_those_of_other_tools() {
         let key = KeyFormat::default().parse(&format!("dk_{}", "a".repeat(43))).unwrap();
-        // printf 'dk_aaa…' | sha256sum, and openssl dgst -hmac pepper.
+        // Computed with: printf 'dk_aaa…' | sha256sum, and openssl dgst -hmac pepper.
         assert_eq!(Digester::new(None).digest(&key).to_hex(), SHA256);
         let pepper = Pepper::new("pepper".to_owned());
         assert_eq!(Digester::new(Some(&pepper)).digest(&key).to_hex(), HMAC);

@@ -1,4 +1,4 @@
-//! What a use case says when it does not do what it was asked.
+//! Errors of the use cases on keys.
 
 use crate::{PepperError, RejectionReason};
 use dalston_model::{EntropyError, ErrorCode, Timestamp};
@@ -6,47 +6,48 @@ use dalston_store::StoreError;
 use std::borrow::Cow;
 use thiserror::Error;
 
-/// One field that is not acceptable. Names what is wanted, never what was given.
+/// A field of a request that is not acceptable. Describes what is required, and never repeats the value that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct FieldError {
-    /// The field.
+    /// The name of the field.
     pub field: String,
-    /// What is wanted.
+    /// What is required.
     pub detail: Cow<'static, str>,
 }
 
 impl FieldError {
-    /// The error of `field`.
+    /// Creates the error of `field`.
     pub fn new(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { field: field.into(), detail: detail.into() }
     }
 }
 
-/// Why a use case on keys was not carried out.
+/// Why a use case on keys failed.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum AuthError {
-    /// The caller may not.
+    /// The caller is not authorized.
     #[error("{}", .0.detail())]
     Refused(RejectionReason),
-    /// No such thing in the caller's tenant. Another tenant's thing is the same answer.
+    /// The resource does not exist in the caller's tenant. A resource of another tenant gives the same error, so its
+    /// existence is not revealed. The text is the noun of the resource.
     #[error("{0} not found")]
     NotFound(&'static str),
-    /// The state of the thing does not allow it.
+    /// The state of the resource does not allow the change.
     #[error("{0}")]
     Conflict(Cow<'static, str>),
-    /// Well-formed, but not acceptable.
+    /// The request is well-formed, but these fields are not acceptable.
     #[error("The request is not acceptable")]
     Invalid(Vec<FieldError>),
-    /// The store cannot be asked. The cause is in the log.
+    /// The store is unavailable. The cause is in the log.
     #[error("The store is not available")]
     Unavailable,
-    /// A fault of ours. The cause is in the log.
+    /// An internal error. The cause is in the log.
     #[error("Internal error")]
     Internal,
 }
 
 impl AuthError {
-    /// The stable code.
+    /// Returns the stable error code.
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Refused(refusal) => refusal.code(),
@@ -58,12 +59,12 @@ impl AuthError {
         }
     }
 
-    /// One field that is not acceptable.
+    /// Creates the error of one unacceptable field.
     pub fn invalid(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![FieldError::new(field, detail)])
     }
 
-    /// A rotation met the overlap of an earlier one, which runs until `until`.
+    /// Creates the conflict of a rotation with the overlap of an earlier one, which lasts until `until`.
     pub fn overlapping(until: Timestamp) -> Self {
         Self::Conflict(Cow::Owned(format!(
             "The secret before the last rotation is valid until {until}. Rotate after that time, or now with \
@@ -71,7 +72,7 @@ impl AuthError {
         )))
     }
 
-    /// A repeated request whose payload differs from the first.
+    /// Creates the error of an idempotency key that was used before with a different payload.
     pub fn other_payload() -> Self {
         Self::invalid("Idempotency-Key", "was used before with another payload")
     }
@@ -97,7 +98,7 @@ impl From<PepperError> for AuthError {
     fn from(error: PepperError) -> Self {
         match error {
             PepperError::Store(error) => error.into(),
-            // It is the operator's to mend, and no fault of the request.
+            // The operator must correct the setting. The request is not at fault.
             PepperError::Other { .. } => {
                 tracing::error!(event = "entropy.unavailable", %error, "could not read random bytes");
                 Self::Unavailable

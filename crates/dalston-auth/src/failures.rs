@@ -1,4 +1,4 @@
-//! The throttle of failed attempts: so many a minute from one address, in bounded memory.
+//! Throttles failed attempts: a number per minute from each address, in bounded memory.
 
 use quick_cache::sync::Cache;
 use std::{
@@ -11,24 +11,27 @@ use std::{
     time::Duration,
 };
 
-/// Addresses remembered at most; the least used go first.
+/// Maximum number of addresses that are tracked. Beyond it, the least used are evicted.
 const ADDRESSES: usize = 65_536;
 const MINUTE: i64 = 60_000_000;
 
-/// Counts failed attempts per address: /32 of IPv4, /64 of IPv6. Valid keys never ask it (BRUTE-01).
+/// Counts failed attempts per address: /32 of IPv4, /64 of IPv6. Requests with a valid key never consult it (BRUTE-01).
 pub struct FailureThrottle {
     per_minute: NonZeroU32,
-    /// When the allowance of the address is whole again, in microseconds (GCRA).
+    /// When the allowance of the address is full again, in microseconds (GCRA).
     whole_at: Cache<u64, Arc<AtomicI64>>,
 }
 
 impl FailureThrottle {
-    /// `per_minute` attempts at once, then one for each that has aged a minute's share.
+    /// Creates a throttle that allows a burst of `per_minute` attempts, and then one per 60 s / `per_minute`.
     pub fn new(per_minute: NonZeroU32) -> Self {
         Self { per_minute, whole_at: Cache::new(ADDRESSES) }
     }
 
-    /// Charges a failed attempt at `now`, by the monotonic clock, so that no step of the time of day holds an address. `Err` when the address has none left: how long until it has.
+    /// Charges a failed attempt to the address.
+    ///
+    /// `now` is monotonic time, so that a step of the wall clock cannot block an address. If the address has no
+    /// attempts left, it is not charged, and the error is the time until the next attempt is allowed.
     pub fn charge(&self, address: IpAddr, now: Duration) -> Result<(), Duration> {
         let entry = match self
             .whole_at
@@ -50,7 +53,8 @@ impl FailureThrottle {
     }
 }
 
-/// The address, as far as one customer of a provider can choose it: all of IPv4, the first 64 bits of IPv6.
+/// Returns the part of the address that a customer of a provider cannot choose freely: all of IPv4, and the first 64
+/// bits of IPv6.
 fn network(address: IpAddr) -> u64 {
     match address.to_canonical() {
         IpAddr::V4(v4) => u64::from(v4.to_bits()),

@@ -1,4 +1,4 @@
-//! Whoever tells a gate of the changes that other nodes make.
+//! Consumes the change feed for a gate: invalidates cached keys that other nodes change.
 
 use crate::{
     PrincipalChange, freshness::MonotonicNanos, key_cache::KeyCache, observers::Observers, store_clock::StoreClock,
@@ -7,17 +7,19 @@ use dalston_model::{Clock as _, KnownScopes};
 use dalston_store::{ChangesResult, Checkpoint, FeedStore, KeyChange, StoreResult};
 use std::{sync::Arc, time::Duration};
 
-/// Changes that are read at once.
+/// Number of changes per read.
 const PART: u32 = 500;
 
-/// The address of the store is not looked at more often, however small the freshness bound is.
+/// Minimum interval between checks of the store's address, even if the freshness bound is smaller.
 const LEAST_LOOK: Duration = Duration::from_millis(100);
 
-/// The store's time is learnt so often, and not with each change of a storm of them.
+/// Minimum interval between readings of the store's clock, so that a burst of changes does not cause a burst of
+/// readings.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Follows the record of changes for one gate. It is polled at least four times within the freshness bound, and sooner
-/// whenever the store says that something changed.
+/// Consumes the change feed of a store for one gate.
+///
+/// Poll it at least four times within the freshness bound, and as soon as the store reports a change.
 pub struct ChangeFeedConsumer {
     store: Arc<dyn FeedStore>,
     directory: Arc<KeyCache>,
@@ -27,12 +29,12 @@ pub struct ChangeFeedConsumer {
     mark: Option<Checkpoint>,
 }
 
-/// What a follower heard, and the gate obeys already: for whoever else must know.
+/// Changes that a poll has read. The gate applies them already; they are returned for other parts that must know.
 #[derive(Debug, Default)]
 pub struct FeedChanges {
-    /// Keys that changed.
+    /// The keys that changed, in their new state.
     pub changes: Vec<KeyChange>,
-    /// Whether there are more: poll again at once.
+    /// Whether there are more changes. If so, poll again at once.
     pub more: bool,
 }
 
@@ -47,16 +49,18 @@ impl ChangeFeedConsumer {
         Self { store, directory, observers, scopes, clock, mark: None }
     }
 
-    /// The number of the last change that was heard; `None` before it was polled first.
+    /// Returns the sequence number of the last change that was read; `None` before the first poll.
     pub fn seen(&self) -> Option<u64> {
         self.mark.map(|mark| mark.seq)
     }
 
-    /// Hears what changed since it was polled last; the first time nothing. When the record is another one than it was
-    /// (a fail-over, a restored backup), nothing that was known counts, and all keys are news.
+    /// Reads the changes since the last poll, invalidates the cached keys, and notifies the observers.
     ///
-    /// The store's time is learnt on the way. Where its clock has run ahead, ends that were reckoned before are looked at
-    /// again.
+    /// The first poll returns no changes. If the change feed has a different history than before (after a fail-over, or
+    /// if a backup was restored), the cache is emptied, and the following polls report all keys as changed.
+    ///
+    /// A poll also reads the store's clock, if the last reading is too old. If the store's clock has jumped ahead, the
+    /// cache is emptied, because it holds expiry times that were computed before.
     pub async fn poll(&mut self) -> StoreResult<FeedChanges> {
         let news = self.hear().await?;
         let now = self.clock.now();
@@ -77,22 +81,23 @@ impl ChangeFeedConsumer {
                 self.directory.freshness().flush();
             }
             Ok(_) => {}
-            // What was heard counts all the same.
+            // The changes that were read are valid all the same.
             Err(error) => tracing::warn!(event = "store_clock.read_failed", %error, "could not read the store's clock"),
         }
     }
 
     async fn hear(&mut self) -> StoreResult<FeedChanges> {
         let freshness = self.directory.freshness();
-        // An old primary that nothing has demoted answers as before, when the address leads to another server already:
-        // the record was heard as of the moment at which the address was last seen to lead to this one.
+        // After a fail-over, an old primary that nothing has demoted still answers, while the address already points to
+        // another server. So the feed counts as read only as of the last time that the address was seen to point to
+        // this server.
         let now = self.clock.monotonic();
         let doubt = self.store.doubt((freshness.bound() / 2).max(LEAST_LOOK));
         let began = MonotonicNanos::of(now.saturating_sub(doubt));
         let Some(mark) = self.mark else {
             let end = self.store.checkpoint().await?;
             self.mark = Some(end);
-            // What was read before is older than the mark.
+            // Answers that were read before are older than the checkpoint.
             freshness.flush();
             freshness.marked(end.seq);
             freshness.heard(began);

@@ -1,11 +1,17 @@
-//! What a node has heard of changes, and so which answers it may still give from memory.
+//! Staleness of cached answers: what this node knows of changes, and so which cached answers it may still use.
 //!
-//! An answer that was read from the store carries a [`ReadStamp`]: when the read began, and how many changes had been
-//! heard by then. It holds as long as no change of its key was heard since, and it may be used without asking again
-//! while the record of changes was heard within the bound. So a value that was read before a change was heard is never
-//! used after it, and a change that is never heard is obeyed within the bound. What the store holds and the record up to
-//! this node's mark does not tell of is not kept: a fail-over could take it back without a trace. The protocol is model-checked in the
-//! tests (`tests/model`).
+//! An answer that was read from the store carries a [`ReadStamp`]: when the read began, and how many changes the node
+//! knew by then. A cached answer is used while two conditions hold:
+//!
+//! * No change of its key was reported since the read began. So an answer that was read before a change was reported is
+//!   never used after it.
+//! * The change feed was read successfully within the freshness bound. So a change that is never reported takes effect
+//!   within the bound.
+//!
+//! An answer is cached only if the last change of its key is not newer than this node's checkpoint in the change feed.
+//! A fail-over could roll a newer change back, and the node would not notice.
+//!
+//! The protocol is model-checked in the tests (`tests/model`).
 
 use dalston_model::KeyId;
 use std::{
@@ -13,56 +19,57 @@ use std::{
     time::Duration,
 };
 
-/// Changes are told apart by so many groups of keys: a change makes the answers about its whole group doubtful, which
-/// costs those a read. 128 KiB.
+/// Number of groups in which changes of keys are tracked: 128 KiB. A change invalidates the cached answers of all keys
+/// in its group, which costs each of them one read.
 const GROUPS: usize = 1 << 14;
-/// Before the record was heard for the first time.
+/// The value before the change feed was first read.
 const NEVER: u64 = 0;
 
-/// A moment of the node's monotonic clock, in nanoseconds.
+/// A time on the node's monotonic clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MonotonicNanos(u64);
 
 impl MonotonicNanos {
-    /// The one before all others.
+    /// The earliest time.
     #[cfg(test)]
     pub(crate) const FIRST: Self = Self(0);
 
-    /// So long after the clock's beginning.
+    /// Converts the time since the start of the clock.
     pub(crate) fn of(monotonic: Duration) -> Self {
         Self(nanos(monotonic))
     }
 
-    /// So long after this one.
+    /// Returns the time that is `by` later.
     pub(crate) fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(nanos(by)))
     }
 
-    /// How long after `earlier`; zero when it is not after.
+    /// Returns the time since `earlier`, or zero if `earlier` is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// How many changes this node had heard of.
+/// The number of changes that this node knew of at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CacheEpoch(u64);
 
 /// When a read of the store began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReadStamp {
-    /// By the node's monotonic clock.
+    /// On the node's monotonic clock.
     pub(crate) at: MonotonicNanos,
-    /// Changes heard by then.
+    /// The number of changes that this node knew of.
     pub(crate) generation: CacheEpoch,
-    /// The number of the last of them in the record.
+    /// The node's checkpoint in the change feed: the sequence number up to which it had read.
     pub(crate) mark: u64,
 }
 
-/// How fresh this node's knowledge is.
+/// What this node knows of changes, and as of when.
 pub(crate) struct Freshness {
     bound: Duration,
-    /// When the last successful look at the record began, in nanoseconds of the monotonic clock.
+    /// When the last successful read of the change feed began, in nanoseconds of the monotonic clock plus one, or
+    /// [`NEVER`].
     heard: AtomicU64,
     mark: AtomicU64,
     generation: AtomicU64,
@@ -71,7 +78,7 @@ pub(crate) struct Freshness {
 }
 
 impl Freshness {
-    /// Answers from memory may be as old as `bound`.
+    /// Creates the state before the first read of the change feed. `bound` is the freshness bound.
     pub(crate) fn new(bound: Duration) -> Self {
         Self {
             bound,
@@ -83,64 +90,64 @@ impl Freshness {
         }
     }
 
-    /// The beginning of a read at `now`: made before the store is asked.
+    /// Returns the stamp of a read that begins at `now`. Must be called before the store is asked.
     pub(crate) fn begin(&self, now: MonotonicNanos) -> ReadStamp {
         let mark = self.mark.load(Ordering::SeqCst);
         ReadStamp { at: now, generation: CacheEpoch(self.generation.load(Ordering::SeqCst)), mark }
     }
 
-    /// A change of the key was heard, or was made here and is committed.
+    /// Invalidates answers about the key: the change feed reported a change of it, or this node has committed one.
     pub(crate) fn changed(&self, key: KeyId) {
         let generation = self.generation.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         self.group(key).fetch_max(generation, Ordering::SeqCst);
     }
 
-    /// Anything may have changed: no answer that was read until now holds.
+    /// Invalidates all answers that were read until now, because anything may have changed.
     pub(crate) fn flush(&self) {
         let generation = self.generation.fetch_add(1, Ordering::SeqCst).saturating_add(1);
         self.flushed.fetch_max(generation, Ordering::SeqCst);
     }
 
-    /// The record was heard up to this number.
+    /// Records that the change feed was read up to this sequence number.
     pub(crate) fn marked(&self, seq: u64) {
         self.mark.store(seq, Ordering::SeqCst);
     }
 
-    /// All changes up to `began` were heard.
+    /// Records that all changes up to `began` are known.
     pub(crate) fn heard(&self, began: MonotonicNanos) {
-        // One more than the time, which may be zero: that is for never.
+        // Plus one, because the time may be zero, and zero means never.
         self.heard.fetch_max(began.0.saturating_add(1), Ordering::SeqCst);
     }
 
-    /// Whether an answer about the key, read then, still holds as far as this node has heard.
+    /// Returns whether an answer about the key that was read at this epoch is still valid, as far as this node knows.
     pub(crate) fn holds(&self, read: CacheEpoch, key: KeyId) -> bool {
         let changed = self.group(key).load(Ordering::Acquire).max(self.flushed.load(Ordering::Acquire));
         changed <= read.0
     }
 
-    /// How long answers may go without the record being heard.
+    /// Returns the freshness bound.
     pub(crate) const fn bound(&self) -> Duration {
         self.bound
     }
 
-    /// Whether nothing at all was heard since.
+    /// Returns whether no change at all was reported since this epoch.
     pub(crate) fn is_last(&self, read: CacheEpoch) -> bool {
         self.generation.load(Ordering::Acquire) == read.0
     }
 
-    /// Whether the record was heard within the bound, times `times`.
+    /// Returns whether the change feed was read within `times` times the freshness bound.
     pub(crate) fn is_fresh(&self, now: MonotonicNanos, times: u32) -> bool {
         self.age(now).is_some_and(|age| age < self.bound.saturating_mul(times))
     }
 
-    /// How long ago the last successful look at the record began.
+    /// Returns how long ago the last successful read of the change feed began; `None` before the first one.
     pub(crate) fn age(&self, now: MonotonicNanos) -> Option<Duration> {
         let heard = self.heard.load(Ordering::Acquire);
         (heard != NEVER).then(|| Duration::from_nanos(now.0.saturating_add(1).saturating_sub(heard)))
     }
 
     fn group(&self, key: KeyId) -> &AtomicU64 {
-        // The last bits of a UUIDv7 are random. The mask keeps the index below the number of groups.
+        // The low bits of a UUIDv7 are random. The mask keeps the index below the number of groups.
         let random = key.as_uuid().as_u64_pair().1;
         &self.changed[usize::try_from(random).unwrap_or_default() & (GROUPS - 1)]
     }

@@ -1,5 +1,5 @@
-//! The gate. *Authenticate*: who is the caller, by a credential scheme. *Limit*: is there room in the minute.
-//! *Authorize*: may the caller do this.
+//! The gate. It *authenticates* a request by a credential scheme, *limits* it by the rate limit of its key, and
+//! *authorizes* its caller for what the route requires.
 
 pub use storage::GateStorage;
 
@@ -28,37 +28,39 @@ use dalston_model::{
 use dalston_store::{FeedStore, KeyStore, StoreResult};
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
-/// What a gate is made of.
+/// The parts of a gate.
 pub struct GateConfig {
-    /// Where the keys are.
+    /// The storage: keys, tenants, usage, change feed and tickets.
     pub storage: GateStorage,
-    /// How much in a minute.
+    /// The rate limiter.
     pub limiter: Limiter,
-    /// How secrets look.
+    /// The format of secrets.
     pub format: KeyFormat,
-    /// What the service calls itself.
+    /// The name of the service, as its clients see it.
     pub product: Product,
-    /// The scopes that the deployment knows.
+    /// The scopes that the deployment declares, and the built-in ones.
     pub scopes: KnownScopes,
-    /// The key of the digest, if there is one.
+    /// The HMAC key of the digests; `None` for plain digests.
     pub pepper: Option<Pepper>,
-    /// The operator's keys.
+    /// The operator's master keys.
     pub masters: MasterKeys,
     /// The administrators of the chat.
     pub administrators: Administrators,
-    /// Failed attempts a minute from one address.
+    /// Failed attempts per minute that are allowed from one address.
     pub failures_per_minute: NonZeroU32,
-    /// How live keys are kept in memory.
+    /// How live keys are cached.
     pub memory: KeyCacheConfig,
-    /// This run of the node, as it counts usage: another one at each start.
+    /// The id of this run of the node, under which it counts usage. It must differ at each start.
     pub node: NodeId,
-    /// The node's clock.
+    /// The clock of the node.
     pub clock: SharedClock,
 }
 
-/// Admits requests or refuses them, from memory where that is known to be right: a store read for each key, not for each
-/// request, and no write, as usage is counted in memory and flushed in batches. The only maker of callers, and so of
-/// permits.
+/// Authenticates, limits and authorizes requests.
+///
+/// Decides from the cache where the cache is known to be current. So the store is read once per key, not once per
+/// request. A request writes nothing: usage is counted in memory, and flushed in batches. Only a gate creates a
+/// [`Caller`], and so a [`Permit`](crate::Permit).
 pub struct Gate {
     storage: GateStorage,
     limiter: Limiter,
@@ -67,7 +69,7 @@ pub struct Gate {
     scopes: Arc<KnownScopes>,
     digester: Digester,
     pepper: Arc<PepperNote>,
-    /// In the order in which they are asked: the most frequent first.
+    /// In the order in which they are tried: the most frequent first.
     schemes: Vec<Arc<dyn CredentialScheme>>,
     chat: Arc<ChatScheme>,
     directory: Arc<KeyCache>,
@@ -76,16 +78,16 @@ pub struct Gate {
     usage: UsageBuffer,
     totals: [ShardedCounter; 2],
     clock: SharedClock,
-    /// Ends are checked against this one.
+    /// The clock by which expiry is checked.
     store_clock: Arc<StoreClock>,
 }
 
-/// Requests that this node decided about since it started.
+/// Counts of the requests that this node has decided since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct GateTotals {
-    /// All of them.
+    /// All requests.
     pub total: u64,
-    /// Those that were refused.
+    /// The rejected requests.
     pub refused: u64,
 }
 
@@ -93,7 +95,7 @@ pub struct GateTotals {
 struct StoreMustBeAsked;
 
 impl Gate {
-    /// A gate of these parts.
+    /// Creates a gate of these parts.
     pub fn new(parts: GateConfig) -> Arc<Self> {
         let GateConfig { storage, limiter, format, product, masters, memory, clock, .. } = parts;
         let digester = Digester::new(parts.pepper.as_ref());
@@ -141,8 +143,9 @@ impl Gate {
         })
     }
 
-    /// What a request presents in the places where credentials are taken: its headers, with names in any case, and its
-    /// query.
+    /// Extracts the credentials, the tenant and the origin from the headers and the query of a request.
+    ///
+    /// Header names may be in any case. `places` says which places of the route accept a credential.
     pub fn presented<'a, 'h: 'a>(
         &self,
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
@@ -152,13 +155,16 @@ impl Gate {
         PresentedCredentials::read(headers, query, places, &self.product, self.format.prefix())
     }
 
-    /// Admits the request and authorizes it for what it needs, or refuses it, where that needs no store to be asked: the
-    /// key is in memory, and so is the room in its minute. Counted once, however it ends.
+    /// Authenticates, limits and authorizes the request if no call of the store is needed: the key is cached, and the
+    /// limiter can decide in memory.
+    ///
+    /// Otherwise it returns a [`Lookup`], which completes the request. The request is counted once in [`Gate::totals`],
+    /// however it ends.
     pub fn try_authenticate_cached(self: &Arc<Self>, attempt: &AuthRequest<'_>, need: Requirement) -> GateStep {
         let at = self.clock.monotonic();
         let pending = match self.authenticate_credential(attempt, at) {
             Ok(Authentication::Known(proof)) => {
-                // Whether a tenant is there is for the store to say.
+                // Only the store can tell whether the tenant exists.
                 if attempt.tenant.is_none()
                     && let Ok(verdict) = self.try_take(&proof.standing, at)
                 {
@@ -177,7 +183,7 @@ impl Gate {
         GateStep::Lookup(Lookup { gate: Arc::clone(self), pending, source, tenant, need })
     }
 
-    /// The same, asking the store where it must be.
+    /// Like [`Gate::try_authenticate_cached`], and calls the store where that is needed.
     pub async fn authenticate(
         self: &Arc<Self>,
         attempt: AuthRequest<'_>,
@@ -189,7 +195,7 @@ impl Gate {
         }
     }
 
-    /// What the scheme says that recognises the credential.
+    /// Returns the result of the first scheme that recognises the credential.
     fn authenticate_credential(
         &self,
         attempt: &AuthRequest<'_>,
@@ -205,7 +211,7 @@ impl Gate {
         Ok(Authentication::Unrecognised)
     }
 
-    /// Decides about a request for which the store must be asked.
+    /// Completes a request that needs a call of the store.
     pub(crate) async fn look_up(
         &self,
         pending: Pending,
@@ -232,7 +238,7 @@ impl Gate {
         }
     }
 
-    /// Counts a request, however it ended: once.
+    /// Counts a request that is decided, whatever the decision. Each request must pass here exactly once.
     pub(crate) fn counted(&self, decision: Result<Admission, Rejection>) -> Result<Admission, Rejection> {
         let [total, refused] = &self.totals;
         total.add_one();
@@ -243,8 +249,9 @@ impl Gate {
         decision
     }
 
-    /// Takes a unit of the key's minute, if it has a limit and the store need not be asked. One unit is taken for each
-    /// request, here or in [`Gate::take`].
+    /// Takes one token of the key's rate limit, if the key has a limit and the limiter needs no call of the store.
+    ///
+    /// Each request takes one token, either here or in [`Gate::take`].
     fn try_take(&self, standing: &Identity, at: Duration) -> Result<Option<RateLimitDecision>, StoreMustBeAsked> {
         match standing.limit() {
             None => Ok(None),
@@ -252,7 +259,7 @@ impl Gate {
         }
     }
 
-    /// The same, asking the store where it must be.
+    /// Like [`Gate::try_take`], and calls the store where that is needed.
     async fn take(&self, standing: &Identity) -> Result<Option<RateLimitDecision>, RejectionReason> {
         match standing.limit() {
             None => Ok(None),
@@ -262,7 +269,7 @@ impl Gate {
         }
     }
 
-    /// The caller, unless the limiter has refused the request.
+    /// Returns the caller, or a rejection if the limiter has refused the request.
     fn limited(
         &self,
         standing: Identity,
@@ -280,7 +287,7 @@ impl Gate {
         Ok(Caller::new(standing, source).with_room(verdict))
     }
 
-    /// Authorizes the caller, and counts the request with the uses of its key.
+    /// Authorizes the caller, and counts an admitted request as a use of its key.
     fn authorize(&self, caller: Caller, need: Requirement) -> Result<Admission, Rejection> {
         if let Err(refusal) = caller.authorize(need) {
             return Err(self.refused(caller.cached_key(), refusal, caller.room().copied()));
@@ -291,7 +298,7 @@ impl Gate {
         Ok(Admission::new(caller, need))
     }
 
-    /// A refusal of an authenticated request, counted with those of its key where the caller may not do what it asked.
+    /// Rejects an authenticated request. A rejection for a missing scope is counted with the key's refusals.
     fn refused(
         &self,
         holder: Option<&Arc<CachedKey>>,
@@ -304,8 +311,9 @@ impl Gate {
         Rejection { refusal, verdict }
     }
 
-    /// The caller in the tenant that it names. Whether it may name one is decided before whether there is one, which
-    /// costs platform callers a read.
+    /// Returns the caller in the tenant that the request names, which requires `platform`.
+    ///
+    /// The scope is checked before the existence of the tenant, so only platform callers cost a read of the store.
     async fn in_tenant(&self, caller: Caller, tenant: &str) -> Result<Caller, RejectionReason> {
         caller.authorize(Requirement::Scope(Scope::Platform))?;
         let caller = caller.in_tenant(tenant.parse().map_err(|_| RejectionReason::UnknownTenant)?)?;
@@ -319,19 +327,24 @@ impl Gate {
         }
     }
 
-    /// An answer from memory is used only when the changes up to so long ago are known.
+    /// Returns the freshness bound: cached keys are used only if the node knows all changes up to this long ago.
     pub fn freshness(&self) -> Duration {
         self.directory.freshness().bound()
     }
 
-    /// A command that was refused behind the door: counted with the refusals of the caller's key.
+    /// Counts a command that was rejected after the gate had admitted the request, with the refusals of the caller's
+    /// key.
     pub fn refused_behind(&self, caller: &Caller) {
         if let Some(holder) = caller.cached_key() {
             self.usage.insufficient_scope(holder, self.clock.now());
         }
     }
 
-    /// A failed attempt: the same answer whatever failed, until the address has none left.
+    /// Charges a failed attempt to the address, and returns the rejection.
+    ///
+    /// The rejection is [`RejectionReason::InvalidCredential`] whatever the cause, so it reveals nothing. Once the
+    /// address has used up its attempts, it is [`RejectionReason::TooManyFailures`]. Without an address there is no
+    /// throttle.
     pub fn failed(&self, address: Option<IpAddr>) -> RejectionReason {
         let Some(address) = address else { return RejectionReason::InvalidCredential };
         match self.failures.charge(address, self.clock.monotonic()) {
@@ -343,110 +356,114 @@ impl Gate {
         }
     }
 
-    /// Whoever tells this gate of the changes that others make, out of the record of its store. One is enough; without
-    /// any, each request asks the store.
+    /// Returns a consumer of the change feed, which invalidates cached keys that other nodes have changed.
+    ///
+    /// One consumer is enough. Without any, each request reads the store.
     pub fn feed_consumer(&self, feed: Arc<dyn FeedStore>) -> ChangeFeedConsumer {
         let (directory, observers) = (self.directory.clone(), self.observers.clone());
         ChangeFeedConsumer::new(feed, directory, observers, self.scopes.clone(), self.store_clock.clone())
     }
 
-    /// What is kept in memory, and how it serves.
+    /// Returns statistics of the key cache.
     pub fn memory(&self) -> KeyCacheStats {
         self.directory.figures()
     }
 
-    /// Fails if the keys of the store were made with another pepper than this gate's.
+    /// Fails if the keys of the store were made with a different pepper than this gate's.
     pub async fn check_pepper(&self) -> Result<(), PepperError> {
         self.pepper.check().await
     }
 
-    /// The same before a secret is made; a store without keys remembers the pepper from then on.
+    /// Like [`Gate::check_pepper`], for use before a secret is made. A store without keys records this gate's pepper.
     pub async fn claim_pepper(&self, keys: &dyn KeyStore) -> Result<(), PepperError> {
         self.pepper.claim(keys).await
     }
 
-    /// Has a store that does not remember its pepper do so, once one of its keys was accepted here.
+    /// Records the pepper in a store that has no record of it, once a key of the store was accepted here.
     pub async fn learn_pepper(&self) -> Result<(), PepperError> {
         self.pepper.learn().await
     }
 
-    /// Makes the usage that was counted until now ready to be written.
+    /// Collects the usage that was counted so far, to be written.
     pub fn gather_usage(&self) {
         self.usage.gather(self.clock.now());
     }
 
-    /// Writes a part of the usage that was gathered: what takes a store some ten milliseconds. Returns whether there was
-    /// anything to write. What fails is repeated by the next call, and never counted twice.
+    /// Writes one batch of the collected usage, sized to take the store some ten milliseconds.
+    ///
+    /// Returns whether there was anything to write. A batch that fails is retried by the next call, and never counted
+    /// twice.
     pub async fn write_usage(&self) -> StoreResult<bool> {
         self.usage.write(&*self.storage.usage).await
     }
 
-    /// Writes the usage of one key, for whoever is about to read it. Waits for one part that is under way at most.
+    /// Writes the usage of one key, for a caller that is about to read it. Waits for at most one batch that is being
+    /// written.
     pub async fn write_usage_of(&self, key: KeyId) -> StoreResult<()> {
         self.gather_usage();
         self.usage.write_key(&*self.storage.usage, key).await
     }
 
-    /// Keys of which usage waits to be written, each counted once a day.
+    /// Returns the approximate number of usage counts that are not yet written. One count covers one key and one day.
     pub fn waiting_usage(&self) -> usize {
         self.usage.waiting()
     }
 
-    /// Whether a text holds a key or a ticket, wherever in it.
+    /// Returns whether the text contains a key or a ticket.
     pub fn is_secret_within(&self, text: &str) -> bool {
         self.format.is_within(text) || KeyFormat::tickets().is_within(text)
     }
 
-    /// Fails if a client's metadata holds a key or a ticket: it is stored and shown as it is.
+    /// Fails if a client's metadata contains a key or a ticket: metadata is stored and shown as it is.
     pub fn check_metadata(&self, metadata: &Metadata) -> Result<(), AuthError> {
-        // Escapes stand for no character that a secret has.
+        // JSON escapes no character that a secret consists of, so a secret stands in the serialised text as it is.
         let holds_secret = self.is_secret_within(&metadata.to_string());
         if holds_secret { Err(AuthError::invalid("metadata", "must not hold a key")) } else { Ok(()) }
     }
 
-    /// How secrets look here.
+    /// Returns the format of secrets.
     pub const fn format(&self) -> &KeyFormat {
         &self.format
     }
 
-    /// What the service calls itself.
+    /// Returns the name of the service, as its clients see it.
     pub const fn product(&self) -> &Product {
         &self.product
     }
 
-    /// The scopes that the deployment knows: what keys may be given here.
+    /// Returns the scopes that the deployment knows: those that its keys may be granted.
     pub fn scopes(&self) -> &KnownScopes {
         &self.scopes
     }
 
-    /// How digests are made here.
+    /// Returns the digester of secrets.
     pub const fn digester(&self) -> &Digester {
         &self.digester
     }
 
-    /// How the limiter decides at the moment.
+    /// Returns how the limiter decides at present.
     pub fn limiter_mode(&self) -> LimiterMode {
         self.limiter.mode()
     }
 
-    /// How many nodes share the limits, as far as this one knows; `None` where it counts by itself.
+    /// Returns the number of nodes that share the limits, as far as this node knows it; `None` if it counts by itself.
     pub fn limiter_nodes(&self) -> Option<NonZeroU32> {
         self.limiter.nodes()
     }
 
-    /// Requests decided since the start.
+    /// Returns the number of requests that were decided since the start.
     pub fn totals(&self) -> GateTotals {
         let [total, refused] = &self.totals;
         GateTotals { total: total.sum(), refused: refused.sum() }
     }
 
-    /// The clock that ends are checked against: it tells the store's time, as this node reckons it since it was followed
-    /// last.
+    /// Returns the clock by which expiry is checked: this node's estimate of the store's time, based on the last
+    /// reading.
     pub fn store_clock(&self) -> SharedClock {
         self.store_clock.clone()
     }
 
-    /// The store's time by that clock.
+    /// Returns the store's time by [`Gate::store_clock`].
     pub fn now(&self) -> Timestamp {
         self.store_clock.now()
     }

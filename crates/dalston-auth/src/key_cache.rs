@@ -1,4 +1,4 @@
-//! The live keys that this node knows, in memory: a read of the store for each of them, not for each request.
+//! An in-memory cache of live keys: the store is read once per key, not once per request.
 
 use crate::{
     CachedKey,
@@ -22,21 +22,22 @@ use std::{
     time::Duration,
 };
 
-/// That a secret is unknown is remembered for so long at most, and forgotten at the first change of any key.
+/// How long an unknown secret is cached at most. Any change of a key invalidates it earlier.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
-/// Unknown secrets remembered at most (CACHE-02).
+/// Maximum number of cached unknown secrets (CACHE-02).
 const UNKNOWN: usize = 10_000;
-/// Names of tenants that are kept once for all their keys.
+/// Maximum number of interned tenant names. All keys of a tenant share one.
 const TENANTS: usize = 10_000;
 
-/// How answers are kept.
+/// Configuration of the key cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyCacheConfig {
-    /// Live keys at most; those that were not used for longest go first.
+    /// Maximum number of live keys; the least recently used are evicted first.
     pub keys: usize,
-    /// An answer from memory is used only when the changes up to so long ago are known (`DALSTON_FRESHNESS`).
+    /// The freshness bound: a cached key is used only if the node knows all changes up to this long ago
+    /// (`DALSTON_FRESHNESS`).
     pub freshness: Duration,
-    /// Whether an answer that is as old again is used while the store cannot be asked.
+    /// Whether a cached key may be used for up to twice the freshness bound while the store is unavailable.
     pub stale: bool,
 }
 
@@ -46,20 +47,20 @@ impl Default for KeyCacheConfig {
     }
 }
 
-/// What the directory holds and how it serves.
+/// Statistics of the key cache.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KeyCacheStats {
-    /// Live keys in memory.
+    /// The number of live keys in the cache.
     pub keys: usize,
-    /// Answers from memory since the start.
+    /// Lookups that were answered from the cache since the start.
     pub hits: u64,
-    /// Answers that the store was asked for.
+    /// Lookups that had to ask the store since the start.
     pub misses: u64,
-    /// How long ago the changes were known that answers from memory go by; `None` before the first time.
+    /// How long ago the last successful read of the change feed began; `None` before the first one.
     pub age: Option<Duration>,
 }
 
-/// Live keys by the digest of a secret.
+/// Caches live keys by the digest of their secret.
 pub(crate) struct KeyCache {
     store: Arc<dyn KeyLookup>,
     clock: SharedClock,
@@ -69,19 +70,19 @@ pub(crate) struct KeyCache {
     unknown: Cache<KeyDigest, ReadStamp>,
     flights: SingleFlight<StoreResult<ReadResult>>,
     tenants: Mutex<HashSet<TenantId>>,
-    /// What comes before what: a clock may tell the same time twice.
+    /// Orders lookups and reads. A clock may return the same time twice.
     turns: AtomicU64,
     stale: bool,
     hits: ShardedCounter,
     misses: AtomicU64,
 }
 
-/// What a read gave.
+/// The result of a read of the store.
 #[derive(Clone)]
 struct ReadResult {
     turn: u64,
     began: ReadStamp,
-    /// `None`: the secret is unknown, or of a key that is revoked, expired or disabled.
+    /// `None` if the secret is unknown, or if its key is revoked, expired or disabled.
     holder: Option<Arc<CachedKey>>,
 }
 
@@ -108,12 +109,12 @@ impl KeyCache {
         })
     }
 
-    /// What this node has heard of changes.
+    /// Returns what this node knows of changes.
     pub(crate) const fn freshness(&self) -> &Freshness {
         &self.freshness
     }
 
-    /// The holder of the key behind the digest, if memory may answer that at `now`, by the monotonic clock.
+    /// Returns the cached key of the digest, if the cache may answer at `now`, on the monotonic clock.
     pub(crate) fn get(&self, digest: &KeyDigest, now: Duration) -> Option<Arc<CachedKey>> {
         let now = MonotonicNanos::of(now);
         if !self.freshness.is_fresh(now, 1) {
@@ -124,7 +125,7 @@ impl KeyCache {
         Some(holder)
     }
 
-    /// The holder of the key behind the digest, asking the store. `None`: there is no live key.
+    /// Returns the live key of the digest, asking the store; `None` if there is none.
     pub(crate) async fn find(self: &Arc<Self>, digest: &KeyDigest) -> StoreResult<Option<Arc<CachedKey>>> {
         let (arrived, now) = (self.turn(), self.now());
         let is_fresh = self.freshness.is_fresh(now, 1);
@@ -133,7 +134,8 @@ impl KeyCache {
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         let held = self.known.get(digest);
-        // While changes are heard of, a read that is under way will do, unless one was heard since it began.
+        // While the cache is fresh, the lookup may join a read that is in flight. If a change arrived since that read
+        // began, the lookup reads again. Otherwise the read must begin after this lookup.
         let since = if is_fresh { 0 } else { arrived };
         let landed = match self.read(digest, since).await {
             Ok(landed) if landed.turn < arrived && !self.stands(&landed) => self.read(digest, arrived).await,
@@ -145,14 +147,14 @@ impl KeyCache {
         })
     }
 
-    /// The holder of a live key that came another way than by its secret: not kept.
+    /// Returns an entry for a live key that was found by its id instead of its secret. It is not cached.
     pub(crate) fn outside(&self, key: &Key) -> Arc<CachedKey> {
         let began = self.freshness.begin(self.now());
         let scopes = self.scopes.set(&key.scopes);
         Arc::new(CachedKey::of(key, scopes, key.tenant.clone(), began.generation, began.at))
     }
 
-    /// What it holds and how it serves.
+    /// Returns the statistics.
     pub(crate) fn figures(&self) -> KeyCacheStats {
         KeyCacheStats {
             keys: self.known.len(),
@@ -181,7 +183,8 @@ impl KeyCache {
         self.freshness.is_last(reading.generation) && now.since(reading.at) < UNKNOWN_FOR
     }
 
-    /// While the store is away an answer may be as old again as the bound, if it is not known to be wrong.
+    /// While the store is unavailable, an entry may be as old as twice the freshness bound, unless it is known to be
+    /// outdated.
     fn may_be_stale(&self, holder: &CachedKey) -> bool {
         let now = self.now();
         self.stale && self.freshness.is_fresh(now, 2) && self.holds(holder, now)
@@ -226,7 +229,7 @@ impl KeyCache {
         .boxed()
     }
 
-    /// The holder of a key that was found, if it is live by the store's time.
+    /// Returns the entry of a key that was found, if the key is live by the store's time.
     fn holder(&self, found: &FoundKey, began: ReadStamp) -> Option<Arc<CachedKey>> {
         let key = &found.key;
         let state = key.state(found.now);
@@ -242,14 +245,14 @@ impl KeyCache {
             );
             return None;
         }
-        // Counted from before the read: too early rather than too late.
+        // Counted from the start of the read, so that the entry ends too early rather than too late.
         let left = if self.store.records_all_changes() { left } else { left.min(self.freshness.bound()) };
         let ends = began.at.plus(left);
         let scopes = self.scopes.set(&key.scopes);
         Some(Arc::new(CachedKey::of(key, scopes, self.tenant(&key.tenant), began.generation, ends)))
     }
 
-    /// The one name of the tenant that all its keys share.
+    /// Returns the interned name of the tenant, which all its keys share.
     fn tenant(&self, tenant: &TenantId) -> TenantId {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = tenants.get(tenant) {
@@ -263,7 +266,7 @@ impl KeyCache {
     }
 }
 
-/// A cache of so many that grows as it fills, and remembers nothing of those that went.
+/// Creates a cache of this capacity. It grows as it fills, and keeps no record of evicted entries.
 fn bounded(keys: usize) -> Cache<KeyDigest, Arc<CachedKey>> {
     let capacity = keys.max(1);
     let options = OptionsBuilder::new()
@@ -275,7 +278,7 @@ fn bounded(keys: usize) -> Cache<KeyDigest, Arc<CachedKey>> {
         Ok(options) => {
             Cache::with_options(options, UnitWeighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
         }
-        // Both capacities are given: it cannot fail.
+        // Cannot fail, because both capacities are given.
         Err(_) => Cache::new(capacity),
     }
 }

@@ -1,4 +1,4 @@
-//! Keys: create, list, get, update, rotate, revoke, usage.
+//! The use cases on API keys: create, list, get, update, rotate, revoke, and usage.
 
 use crate::{AuthError, CachedKey, Gate, IdempotentRequest, Permit, PlainKey, RejectionReason, rights};
 use dalston_model::{
@@ -13,50 +13,50 @@ use serde_json::json;
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 const NOUN: &str = "API key";
-/// A key may be given at most ten years.
+/// The maximum lifetime of a key with an expiry: ten years.
 const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
-/// Usage is shown for so many days.
+/// The number of days that the usage covers, today included.
 const DAYS_SHOWN: i32 = 30;
 
-/// When a new key ends.
+/// When a new key expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyExpiry {
     /// Never.
     Never,
-    /// At this moment.
+    /// At this time.
     At(Timestamp),
-    /// So long after it was made.
+    /// This long after its creation.
     In(Duration),
 }
 
-/// The key that is asked for.
+/// The key to create.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewKey {
-    /// What people call it.
+    /// The display name.
     pub name: Name,
-    /// What it is for.
+    /// The description: what the key is for.
     pub description: Option<Description>,
-    /// What it may do.
+    /// The scopes that the key grants.
     pub scopes: KeyScopes,
-    /// Requests per minute.
+    /// The rate limit in requests per minute; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
-    /// When it ends.
+    /// When the key expires.
     pub ends: KeyExpiry,
-    /// The client's own object.
+    /// The client's own JSON object. It must not contain a key or a ticket.
     pub metadata: Metadata,
-    /// Its tenant, if not the caller's.
+    /// The tenant of the key; `None` for the tenant of the caller. Any other tenant requires `platform`.
     pub tenant: Option<TenantId>,
 }
 
 impl NewKey {
-    /// A key of this name and these scopes in the caller's tenant, without a limit and an end.
+    /// Creates the parameters of a key in the caller's tenant, without a rate limit and without an expiry.
     pub fn named(name: Name, scopes: KeyScopes) -> Self {
         let (description, rate_limit, tenant) = (None, None, None);
         Self { name, description, scopes, rate_limit, ends: KeyExpiry::Never, metadata: Metadata::default(), tenant }
     }
 }
 
-/// A key and its secret, which nobody will see again.
+/// A new key with its secret. The secret is not stored, so this is the only time it is available.
 #[derive(Debug)]
 pub struct MintedKey {
     /// The key.
@@ -65,18 +65,18 @@ pub struct MintedKey {
     pub secret: PlainKey,
 }
 
-/// A key with the new secret that a rotation gave it, which nobody will see again.
+/// A rotated key with its new secret. The secret is not stored, so this is the only time it is available.
 #[derive(Debug)]
 pub struct RotatedKey {
     /// The key.
     pub key: KeyWithUse,
-    /// The secret.
+    /// The new secret.
     pub secret: PlainKey,
-    /// When the secret before ends.
+    /// When the previous secret expires.
     pub previous_expires_at: Timestamp,
 }
 
-/// The use cases on keys.
+/// The use cases on API keys.
 pub struct Keys {
     store: SharedKeyStorage,
     gate: Arc<Gate>,
@@ -84,29 +84,33 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// On the keys of a store, with the gate that authenticates them.
+    /// Creates the use cases on the keys of `store`. `gate` authenticates these keys, and is notified of each change.
     pub const fn new(store: SharedKeyStorage, gate: Arc<Gate>, entropy: SharedEntropy) -> Self {
         Self { store, gate, entropy }
     }
 
-    /// The scopes that are known here.
+    /// Returns the scopes that the deployment knows.
     pub fn scopes(&self) -> &KnownScopes {
         self.gate.scopes()
     }
 
-    /// Fails if a scope is not known here. The list of those that are is in the error.
+    /// Fails if the deployment does not know one of the scopes. The error lists the known scopes.
     pub fn check_scopes(&self, scopes: &KeyScopes) -> Result<(), AuthError> {
         self.scopes().check(scopes).map_err(|error| AuthError::invalid("scopes", error.to_string()))
     }
 
-    /// Fails if the caller may not give these scopes to a key: nobody gives what they do not have.
+    /// Fails if the deployment does not know one of the scopes, or if the caller does not hold it: a caller cannot
+    /// grant a scope that it does not have.
     fn grantable(&self, permit: &Permit<rights::Admin>, scopes: &KeyScopes) -> Result<(), AuthError> {
         self.check_scopes(scopes)?;
         let beyond = permit.scopes().first_beyond(scopes);
         beyond.map_or(Ok(()), |scope| Err(RejectionReason::InsufficientScope(scope).into()))
     }
 
-    /// Makes a key, never wider than the caller.
+    /// Creates a key, whose scopes must not exceed the caller's.
+    ///
+    /// With `repeat`, a retry of the same request does not create a second key. It fails with [`AuthError::Conflict`],
+    /// since the secret is not stored.
     pub async fn create(
         &self,
         permit: &Permit<rights::Admin>,
@@ -124,7 +128,7 @@ impl Keys {
         let mut entry = permit.entry(now, KeyAction::KEY_CREATED, Target::key(new.key.id), detail);
         entry.tenant = tenant;
         let inserted = self.store.insert_key(&new, claim.as_ref(), &entry).await;
-        // Whatever came of it: an outage says nothing about that.
+        // Also after an error: an outage does not tell whether the key was inserted.
         self.gate.changed(new.key.id);
         match inserted? {
             InsertKeyOutcome::Inserted => {
@@ -135,9 +139,11 @@ impl Keys {
         }
     }
 
-    /// Makes the first admin key of the tenant `default`, unless the store holds a key already. `minted` is shown the
-    /// secret before the key is there, so that no crash can leave a key whose secret nobody has; what it fails with ends
-    /// the whole.
+    /// Creates the first admin key of the tenant `default`, unless the store already holds a key. Returns `None` if it
+    /// does.
+    ///
+    /// `minted` receives the secret before the key is inserted, so that a crash cannot leave a key whose secret nobody
+    /// has. If `minted` fails, no key is created, and its error is returned.
     pub async fn create_first<E: From<AuthError>>(
         &self,
         permit: &Permit<rights::Admin>,
@@ -186,7 +192,7 @@ impl Keys {
         Ok((KeyToInsert { digest: self.gate.digester().digest(&secret), key }, secret))
     }
 
-    /// A page of the tenant's keys, without the revoked ones unless told.
+    /// Returns a page of the keys of the caller's tenant. Revoked keys are included only if `revoked` is set.
     pub async fn list(
         &self,
         permit: &Permit<rights::Admin>,
@@ -196,21 +202,25 @@ impl Keys {
         Ok(self.store.keys(permit.tenant(), page, revoked).await?)
     }
 
-    /// The key of this id.
+    /// Returns the key with this id in the caller's tenant.
     pub async fn get(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<KeyWithUse, AuthError> {
         self.store.key(permit.tenant(), id).await?.ok_or(AuthError::NotFound(NOUN))
     }
 
-    /// The caller's own key, in its own tenant. Refused where the store says that it is live no more: another node may
-    /// have revoked it since this one last read the record of changes.
+    /// Returns the caller's own key, from the key's own tenant.
+    ///
+    /// Fails with [`RejectionReason::InvalidCredential`] if the store says that the key is not active. Another node may
+    /// have revoked it since this node last read the change feed.
     pub async fn own(&self, holder: &CachedKey) -> Result<KeyWithUse, AuthError> {
         let found = self.store.key(&holder.tenant, holder.id).await?;
         let live = found.filter(|used| used.key.state(self.gate.now()) == KeyState::Active);
         live.ok_or(AuthError::Refused(RejectionReason::InvalidCredential))
     }
 
-    /// Changes fields of a key that does not go beyond the caller, to values that do not either. The caller's own key
-    /// stays a live admin key, and so does the tenant's last one.
+    /// Changes fields of a key.
+    ///
+    /// Neither the present scopes nor the new ones may exceed the caller's. The caller's own key must remain an enabled
+    /// admin key without a new expiry. The tenant must keep a live admin key, unless the caller holds `platform`.
     pub async fn update(
         &self,
         permit: &Permit<rights::Admin>,
@@ -244,8 +254,11 @@ impl Keys {
         Ok(used)
     }
 
-    /// Gives the key a new secret. The one before stays valid for the length of `overlap`, at most a week. While the
-    /// overlap of an earlier rotation runs this is a conflict, unless `overlap` ends it.
+    /// Replaces the secret of a key.
+    ///
+    /// The previous secret remains valid for the length of `overlap`, at most a week. While the overlap of an earlier
+    /// rotation lasts, the rotation fails with [`AuthError::Conflict`], unless `overlap` ends the earlier one. With
+    /// `repeat`, a retry of the same request fails with [`AuthError::Conflict`], since the secret is not stored.
     pub async fn rotate(
         &self,
         permit: &Permit<rights::Admin>,
@@ -275,9 +288,11 @@ impl Keys {
         }
     }
 
-    /// Revokes the key, for ever; again is the same. Not one's own, and not the tenant's last live admin key unless
-    /// the caller is `platform`. Revoking takes rights away, so a tenant's admin may also revoke keys with scopes that
-    /// `admin` does not include; those with `platform` are not the tenant's.
+    /// Revokes the key permanently. To revoke a revoked key again succeeds.
+    ///
+    /// A caller cannot revoke its own key. It cannot revoke the tenant's last live admin key either, unless it holds
+    /// `platform`. To revoke a key removes rights and grants none, so an admin of a tenant may also revoke keys with
+    /// scopes that `admin` does not include. It cannot revoke keys with `platform`.
     pub async fn revoke(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<(), AuthError> {
         let now = self.gate.now();
         if permit.actor().key() == Some(id) {
@@ -299,7 +314,8 @@ impl Keys {
         }
     }
 
-    /// How the key is used. What this node counted of it is written first.
+    /// Returns the usage of the key in the last 30 days, today included. First writes the usage of the key that this
+    /// node has counted.
     pub async fn usage(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<Usage, AuthError> {
         self.gate.write_usage_of(id).await?;
         let since = Day::of(self.gate.now()).back(DAYS_SHOWN - 1);
@@ -307,7 +323,7 @@ impl Keys {
     }
 }
 
-/// The key that was changed, or why it was not.
+/// Converts the outcome of an update: the updated key, or the error.
 fn changed(changed: UpdateKeyOutcome) -> Result<KeyWithUse, AuthError> {
     match changed {
         UpdateKeyOutcome::Changed(used) => Ok(*used),
@@ -316,7 +332,7 @@ fn changed(changed: UpdateKeyOutcome) -> Result<KeyWithUse, AuthError> {
     }
 }
 
-/// The tenant of a new key: the caller's, unless a platform caller names another.
+/// Returns the tenant of a new key: the caller's, unless a platform caller names a different one.
 fn tenant_of(permit: &Permit<rights::Admin>, asked: Option<TenantId>) -> Result<TenantId, AuthError> {
     match asked {
         Some(tenant) if tenant != *permit.tenant() => {
@@ -363,7 +379,7 @@ fn made_before(repeated: &AlreadyProcessed) -> AuthError {
     }
 }
 
-/// What the audit record says of an update: the new values, but for texts only that they changed.
+/// Returns the detail of an update for the audit log: the new values. Of texts it records only that they changed.
 fn changes(patch: &KeyPatch) -> serde_json::Value {
     let mut detail = json!({"fields": patch.fields()});
     if let Some(scopes) = &patch.scopes {

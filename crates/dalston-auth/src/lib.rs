@@ -1,11 +1,12 @@
-//! Who may do what: secrets, digests, credential schemes, principals, permits, the gate. What other services embed.
+//! API-key authentication and authorization: secrets, digests, credential schemes, principals, permits and the gate.
+//! This is the crate that other services embed.
 //!
-//! A request presents one [`Credential`]. [`Gate::authenticate`] authenticates it, takes a unit of its rate limit and authorizes
-//! it, and gives an [`Admission`]. A use case takes a [`Permit<R>`](Permit) of the right that it needs, which nothing
-//! but a caller of a gate can give.
+//! A request presents one [`Credential`]. [`Gate::authenticate`] authenticates it, takes one token of its rate limit,
+//! authorizes it, and returns an [`Admission`]. A use case takes a [`Permit<R>`](Permit) of the right that it requires.
+//! Only a caller that a gate has authenticated can supply a permit.
 //!
-//! [`http`] is what middleware of any server needs besides: how refusals read, whose address a request comes from.
-//! `dalston-actix` and `dalston-tower` carry it over into the types of their servers.
+//! [`http`] holds what HTTP middleware needs in addition: the text of refusals, and the client address of a request.
+//! `dalston-actix` and `dalston-tower` adapt it to the types of their servers.
 
 mod administrators;
 mod auth;

@@ -1,14 +1,14 @@
-//! Keys by their ids, and whether they are live now.
+//! Looks up keys by their ids, and whether they are live now.
 
 use crate::{CachedKey, GateStorage, RejectionReason, key_cache::KeyCache, store_clock::StoreClock};
 use dalston_model::{Clock as _, KeyId, KeyState, Principal, SharedClock, TenantId, Timestamp};
 use dalston_store::StoreResult;
 use std::{sync::Arc, time::Duration};
 
-/// An older look at the store's time decides about no end.
+/// Maximum age of a reading of the store's clock by which expiry is decided.
 const STORE_TIME: Duration = Duration::from_secs(1);
 
-/// Reads keys from the store, past the cache.
+/// Reads keys from the store, bypassing the cache.
 #[derive(Clone)]
 pub(crate) struct LiveKeys {
     pub(crate) storage: GateStorage,
@@ -18,7 +18,8 @@ pub(crate) struct LiveKeys {
 }
 
 impl LiveKeys {
-    /// The key, if it is live by the store's time. Fails with [`RejectionReason::Unavailable`] when the store cannot be asked.
+    /// Returns the key if it is live by the store's time. Fails with [`RejectionReason::Unavailable`] if the store is
+    /// unavailable.
     pub(crate) async fn find(&self, tenant: &TenantId, id: KeyId) -> Result<Option<Arc<CachedKey>>, RejectionReason> {
         let unavailable = |error| {
             tracing::error!(event = "key.lookup_failed", %error, "could not look up a key");
@@ -30,13 +31,16 @@ impl LiveKeys {
         Ok(live.map(|key| self.directory.outside(&key)))
     }
 
-    /// The key that a principal acts as, as it is now. Fails with [`RejectionReason::InvalidCredential`] once it is live no more.
+    /// Returns the current state of the key that a principal acts as.
+    ///
+    /// Fails with [`RejectionReason::InvalidCredential`] if the key is no longer live, and with
+    /// [`RejectionReason::Unavailable`] if the store is unavailable.
     pub(crate) async fn revalidate(&self, principal: &Principal) -> Result<Arc<CachedKey>, RejectionReason> {
         let id = principal.actor.key().ok_or(RejectionReason::InvalidCredential)?;
         self.find(&principal.tenant, id).await?.ok_or(RejectionReason::InvalidCredential)
     }
 
-    /// The store's time: by the last look at it, or by one more when that was long ago.
+    /// Returns the store's time: estimated from the last reading, after a new reading if the last one is too old.
     async fn now(&self) -> StoreResult<Timestamp> {
         if !self.store_clock.is_fresh(STORE_TIME) {
             let began = self.clock.monotonic();

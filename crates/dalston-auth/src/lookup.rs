@@ -1,39 +1,41 @@
-//! A request for which the store must be asked.
+//! A request that needs a call of the store.
 
 use crate::{Admission, Gate, Rejection, RejectionReason, Requirement, scheme::Authenticated};
 use dalston_model::Source;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
-/// What became of a request at the gate.
+/// The outcome of a request at the gate, as far as it is known without the store.
 pub enum GateStep {
-    /// It is decided.
+    /// The request is decided.
     Decided(Result<Admission, Rejection>),
     /// The store must be asked.
     Lookup(Lookup),
 }
 
-/// A request for which the store must be asked. It owns what the gate has read of it: the head is not read again, and no
-/// digest is made twice.
+/// A request that needs a call of the store.
+///
+/// It owns what the gate has extracted from the request, so the head is not read again, and no digest is computed
+/// twice.
 pub struct Lookup {
     pub(crate) gate: Arc<Gate>,
     pub(crate) pending: Pending,
     pub(crate) source: Source,
-    /// The tenant that it names.
+    /// The tenant that the request names.
     pub(crate) tenant: Option<String>,
     pub(crate) need: Requirement,
 }
 
-/// What the store is asked for.
+/// What the store must be asked for.
 pub(crate) enum Pending {
-    /// Who it is, and all the rest.
+    /// The principal, and then the rate limit and the tenant.
     Proof(BoxFuture<'static, Result<Option<Authenticated>, RejectionReason>>),
-    /// Who it is is known: whether there is room in its minute, or the tenant that it names.
+    /// The principal is known. The store must be asked for the rate limit, or for the tenant that the request names.
     Room(Authenticated),
 }
 
 impl Lookup {
-    /// Asks the store, and decides.
+    /// Calls the store, and decides.
     pub async fn run(self) -> Result<Admission, Rejection> {
         let Self { gate, pending, source, tenant, need } = self;
         let decision = gate.look_up(pending, source, tenant.as_deref(), need).await;

@@ -1,24 +1,26 @@
-//! The mask of logs, chats and language models: stars in place of every secret that the gateway can know.
+//! Masks secrets in logs, chats and requests to language models: replaces every secret that the gateway can recognise
+//! with asterisks.
 //!
-//! What the gateway mints is found by its shape: a mark, and enough characters behind it. What the settings hold is
-//! found by its value, wherever it stands, though the mask keeps only its length and digests of it. A secret is found
-//! behind the escapes of JSON and of URLs, and with invisible characters in between. Each text costs one pass, and one
-//! more for each length of the known secrets.
+//! Secrets that the gateway mints are recognised by their form: a marker, followed by enough characters. Secrets from
+//! the settings are recognised by their value, wherever it occurs. The mask stores only the length and two hashes of
+//! such a value. Both are recognised in spite of escapes of JSON and of URLs, and of invisible characters in between. A
+//! text is scanned once for the markers and URLs, and once more for each length of the known secrets.
 
 use crate::{KeyFormat, secret::TICKET};
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
-/// So many characters behind a mark make a secret.
+/// Minimum number of characters after a marker that count as a secret.
 const LEAST: usize = 20;
-/// A value with fewer characters is no secret that can be told from a word.
+/// Minimum length of a known secret in bytes. A shorter value cannot be distinguished from an ordinary word.
 const SHORTEST: usize = 8;
-/// Characters of user and password in a URL are looked for so far.
+/// Maximum length of the authority of a URL that is searched for a password.
 const FARTHEST: usize = 512;
-/// The base of the rolling hash: any large odd number.
+/// The base of the rolling hash. Any large odd number will do.
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// How secrets begin beside keys, and which characters they hold beside letters and digits.
+/// The markers of secrets other than keys, each with the characters besides letters and digits that the secret may
+/// contain.
 const MARKS: [(&str, &[u8]); 5] = [
     (TICKET, b"-_"),
     // Proposals, claims, and links to claims.
@@ -28,14 +30,14 @@ const MARKS: [(&str, &[u8]); 5] = [
     ("whsec_", b"+/=-_"),
 ];
 
-/// What is to be masked.
+/// The set of secrets to mask.
 pub struct Mask {
     marks: Vec<(Vec<u8>, &'static [u8])>,
-    /// By their length.
+    /// The known secrets by their length.
     known: BTreeMap<usize, Vec<Fingerprint>>,
 }
 
-/// What is kept of a known secret.
+/// The hashes of a known secret.
 struct Fingerprint {
     rolling: u64,
     digest: [u8; 32],
@@ -48,14 +50,14 @@ impl Default for Mask {
 }
 
 impl Mask {
-    /// Masks keys of this format, and whatever else the gateway mints.
+    /// Creates a mask for keys of this format, and for the other secrets that the gateway mints.
     pub fn new(format: &KeyFormat) -> Self {
         let keys = (format.prefix().as_str().as_bytes().to_vec(), &b"-_"[..]);
         let others = MARKS.into_iter().map(|(mark, signs)| (mark.as_bytes().to_vec(), signs));
         Self { marks: std::iter::once(keys).chain(others).collect(), known: BTreeMap::new() }
     }
 
-    /// Masks this text, too, wherever it stands. Texts of fewer than 8 characters are passed over.
+    /// Adds a known secret, which is masked wherever it occurs. Texts shorter than 8 bytes are ignored.
     pub fn hide(&mut self, secret: &str) {
         let bytes = Folded::of(secret).bytes;
         if bytes.len() >= SHORTEST {
@@ -64,7 +66,8 @@ impl Mask {
         }
     }
 
-    /// The bytes with stars in place of secrets.
+    /// Returns the bytes with secrets replaced by asterisks. Borrows if there is nothing to mask and the bytes are
+    /// UTF-8.
     pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         match std::str::from_utf8(bytes).map(|text| self.text(text)) {
             Ok(Cow::Borrowed(_)) => Cow::Borrowed(bytes),
@@ -73,7 +76,7 @@ impl Mask {
         }
     }
 
-    /// The text with stars in place of secrets.
+    /// Returns the text with secrets replaced by asterisks. Borrows if there is nothing to mask.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let folded = Folded::of(text);
         let mut found: Vec<Range<usize>> = Vec::new();
@@ -89,14 +92,15 @@ impl Mask {
         }
         let mut bytes = text.as_bytes().to_vec();
         for range in found {
-            // Whole characters and whole escapes: the text stays UTF-8, and JSON stays JSON.
+            // Whole characters and whole escapes are replaced, so the text remains valid UTF-8, and JSON remains valid
+            // JSON.
             bytes[folded.at[range.start].0..folded.at[range.end - 1].1].fill(b'*');
         }
         Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
-/// Whatever stands behind a mark, if there is enough of it.
+/// Finds the secrets behind a marker, if enough characters follow it.
 fn marked(bytes: &[u8], mark: &[u8], signs: &[u8], found: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some(at) = bytes[from..].windows(mark.len()).position(|window| window == mark) {
@@ -110,7 +114,7 @@ fn marked(bytes: &[u8], mark: &[u8], signs: &[u8], found: &mut Vec<Range<usize>>
     }
 }
 
-/// The password of each URL that has one.
+/// Finds the password in each URL that has one.
 fn passwords(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     const BEGIN: &[u8] = b"://";
     let mut from = 0;
@@ -129,7 +133,7 @@ fn passwords(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Wherever one of the known secrets of this length stands.
+/// Finds the known secrets of this length (Rabin-Karp: a rolling hash, confirmed by SHA-256).
 fn known(bytes: &[u8], length: usize, fingerprints: &[Fingerprint], found: &mut Vec<Range<usize>>) {
     let Some(first) = bytes.get(..length) else { return };
     let highest = (1..length).fold(1_u64, |power, _| power.wrapping_mul(BASE));
@@ -151,8 +155,9 @@ fn rolling(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |hash, byte| hash.wrapping_mul(BASE).wrapping_add(u64::from(*byte)))
 }
 
-/// A text as it is compared: without backslashes and invisible characters, and with escapes as what they stand for.
-/// Each byte has the part of the text that it came from.
+/// A text in the form in which it is searched: without backslashes and invisible characters, and with escapes decoded.
+///
+/// Each byte has the range of the original text that it was decoded from.
 struct Folded {
     bytes: Vec<u8>,
     at: Vec<(usize, usize)>,
@@ -164,7 +169,7 @@ impl Folded {
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
             let from = text.len() - rest.len();
-            // However deeply JSON is nested, a character has backslashes before it, or none.
+            // Each level of nested JSON adds backslashes before a character. Any number of them is one escape.
             let bare = rest.trim_start_matches('\\');
             let is_escaped = bare.len() < rest.len();
             let (c, behind) = match bare.chars().next() {
@@ -189,7 +194,7 @@ impl Folded {
     }
 }
 
-/// The character behind `\u`, written `00e9` or `{e9}`, and what follows.
+/// Decodes the rest of an escape behind `\u`, written `00e9` or `{e9}`. Returns the character and the remaining text.
 fn code_point(text: &str) -> Option<(char, &str)> {
     let (digits, behind) = match text.strip_prefix('{') {
         Some(text) => text.split_once('}').filter(|(digits, _)| digits.len() <= 6)?,
@@ -198,13 +203,13 @@ fn code_point(text: &str) -> Option<(char, &str)> {
     Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, behind))
 }
 
-/// The visible ASCII character behind `%`, and what follows.
+/// Decodes the visible ASCII character behind `%`. Returns the character and the remaining text.
 fn percent(text: &str) -> Option<(char, &str)> {
     let byte = u8::from_str_radix(text.get(..2)?, 16).ok().filter(u8::is_ascii_graphic)?;
     Some((byte.into(), &text[2..]))
 }
 
-/// Characters without width, that split a secret for programs and not for eyes.
+/// Returns whether the character has no width. Such a character splits a secret for programs, but not for the eye.
 const fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
@@ -260,7 +265,7 @@ mod tests {
             assert_eq!(text(&format!("{before}{MASTER}{after}")), format!("{before}{stars}{after}"));
         }
         assert_eq!(text(&format!("{MASTER}{MASTER}")), format!("{stars}{stars}"));
-        // Neither a part of it nor another one.
+        // Neither a part of the secret nor a different text is masked.
         for other in [&MASTER[1..], &MASTER.to_uppercase(), "correct horse battery staple"] {
             assert_eq!(text(other), other);
         }
@@ -309,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_long_text_costs_one_pass() {
-        // Beginnings of secrets all over: nothing is looked at twice.
+        // Many markers without a secret: no part of the text is scanned repeatedly.
         let text = "dk_dk_://u:".repeat(200_000);
         assert!(matches!(mask().text(&text), Cow::Borrowed(_)), "none has enough behind it");
         assert!(matches!(mask().text(&"\\".repeat(2_000_000)), Cow::Borrowed(_)));

@@ -1,36 +1,38 @@
-//! The master key: one secret of the operator's, or two while it is being changed.
+//! Master keys: one secret of the operator, or two during a rotation.
 
 use crate::KeyFormat;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-/// The master keys in force, as digests of one length. None at all: the method is off.
+/// The master keys in force, as SHA-256 digests, which all have the same length. Without any, this method of
+/// authentication is disabled.
 #[derive(Default)]
 pub struct MasterKeys(Vec<[u8; 32]>);
 
-/// Why a master key was refused.
+/// Why the setting of the master keys was rejected.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum MasterKeyError {
-    /// Shorter than 32 characters.
+    /// A key is shorter than 32 characters.
     #[error("a master key has at least 32 characters")]
     Short,
-    /// More than two.
+    /// There are more than two keys.
     #[error("at most two master keys, separated by a comma, while one replaces the other")]
     Many,
-    /// Spaces, control characters or others that a header does not carry.
+    /// A key contains spaces, control characters or other characters that a header cannot carry.
     #[error("a master key is of visible ASCII characters")]
     Unfit,
-    /// An API key.
+    /// A key has the format of an API key.
     #[error("a master key must not look like an API key")]
     KeyShaped,
 }
 
 impl MasterKeys {
-    /// The least length in characters.
+    /// The minimum length in characters.
     pub const MIN_LENGTH: usize = 32;
 
-    /// Reads one key, or two separated by a comma.
+    /// Parses one key, or two separated by a comma. `format` is the format of API keys, which a master key must not
+    /// have.
     pub fn parse(text: &str, format: &KeyFormat) -> Result<Self, MasterKeyError> {
         let keys: Vec<&str> = text.split(',').map(str::trim).collect();
         if keys.len() > 2 {
@@ -50,7 +52,7 @@ impl MasterKeys {
         Ok(Self(keys.iter().map(|key| Sha256::digest(key).into()).collect()))
     }
 
-    /// Whether `token` is one of them, in constant time.
+    /// Returns whether `token` is one of the master keys. The digests are compared in constant time.
     pub fn holds(&self, token: &[u8]) -> bool {
         if self.0.is_empty() {
             return false;

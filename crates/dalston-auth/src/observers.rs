@@ -1,4 +1,4 @@
-//! What follows from a changed principal.
+//! Notifications about changed principals.
 
 use dalston_model::{Actor, Key, KeyState, KnownScopes, Principal, TenantId, Timestamp};
 use std::{
@@ -6,20 +6,21 @@ use std::{
     sync::{Arc, PoisonError, RwLock, Weak},
 };
 
-/// A principal that is not as it was.
+/// A change of a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrincipalChange {
-    /// Whose principal.
+    /// The identity of the principal.
     pub actor: Actor,
-    /// The tenant that it belongs to.
+    /// The tenant that the principal belongs to.
     pub tenant: TenantId,
-    /// The principal as it is now; `None` once it is revoked or disabled. That one expires is no change, and nobody is
-    /// told of it: whoever keeps a principal ends with its `expires`.
+    /// The current state of the principal; `None` if it was revoked or disabled.
+    ///
+    /// Expiry is not a change, and is not reported. A part that keeps a principal must itself end at its `expires`.
     pub now: Option<Principal>,
 }
 
 impl PrincipalChange {
-    /// Of a key, as it is at `now` where these scopes are known.
+    /// Describes a key in its state at `now`, with the scopes that the deployment knows.
     pub(crate) fn of_key(key: &Key, scopes: &KnownScopes, now: Timestamp) -> Self {
         let is_live = key.state(now) == KeyState::Active;
         let principal = is_live.then(|| Principal::of_key(key, scopes));
@@ -27,25 +28,28 @@ impl PrincipalChange {
     }
 }
 
-/// Ends or narrows what outlives the request that began it: streams, waits, jobs. It is told of each change, whether
-/// that was made here or read from the store's record of changes. It must not block. What begins is entered first, where
-/// the observer finds it, and revalidated then ([`Gate::revalidate`](crate::Gate::revalidate)): so no change falls in
-/// between.
+/// Ends or restricts what outlives the request that started it: streams, waiting requests, jobs.
+///
+/// An observer is notified of each change, whether it was made on this node or read from the change feed of the store.
+/// It must not block.
+///
+/// A part that starts something long-lived registers it first, where the observer finds it, and then revalidates the
+/// caller ([`Gate::revalidate`](crate::Gate::revalidate)). So no change is missed in between.
 pub trait PrincipalObserver: Send + Sync {
-    /// A principal has changed. Called after the cache has forgotten it.
+    /// Handles the change of a principal. Called after the cache entry was invalidated.
     fn principal_changed(&self, change: &PrincipalChange);
 }
 
-/// The observer is told of changes for as long as this is kept.
+/// A registration of an observer. The observer is notified until this is dropped.
 #[must_use = "nobody is told of anything once this is dropped"]
 pub struct Observation {
     _registered: Arc<RegisteredObserver>,
 }
 
-/// An observer as a gate knows it: others may keep it for longer.
+/// An observer as registered at a gate. Others may keep the observer itself for longer.
 struct RegisteredObserver(Arc<dyn PrincipalObserver>);
 
-/// The observers of a gate. It keeps none alive.
+/// The observers of a gate. It does not keep them alive.
 #[derive(Default)]
 pub(crate) struct Observers(RwLock<Vec<Weak<RegisteredObserver>>>);
 
@@ -61,7 +65,7 @@ impl Observers {
     pub(crate) fn principal_changed(&self, change: &PrincipalChange) {
         let observers = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         for observer in observers.iter().filter_map(Weak::upgrade) {
-            // A fault of one observer keeps no other from its change, nor the cache from the next one.
+            // A panic in one observer must not keep the others from this change, nor the cache from the next one.
             if catch_unwind(AssertUnwindSafe(|| observer.0.principal_changed(change))).is_err() {
                 tracing::error!(
                     event = "observer.panicked",

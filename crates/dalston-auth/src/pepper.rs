@@ -1,5 +1,5 @@
-//! Which pepper a store was filled with: remembered beside the keys, so that another one stops the start instead of
-//! refusing every key.
+//! Remembers in the store which pepper its keys were made with. A node with a different pepper then fails at its start,
+//! instead of rejecting every key.
 
 use crate::Digester;
 use dalston_store::{KeyStore, KvStore, StoreError};
@@ -12,46 +12,47 @@ use std::{
 };
 use thiserror::Error;
 
-/// The name of the note.
+/// The name of the entry in the key-value store.
 const NOTE: &str = "pepper";
-/// It is to stay as long as the store. Notes have an end: this one lies beyond anybody's.
+/// The TTL of the entry: 100 years. Entries of the key-value store must expire, and this one is meant to outlive the
+/// store.
 const KEPT: Duration = Duration::from_hours(100 * 366 * 24);
 
-/// Why a node must not work on a store, or does not know whether it may.
+/// Why a node must not use a store, or cannot tell whether it may.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum PepperError {
-    /// The store's keys were made with another pepper, and none of them would be accepted.
+    /// The keys of the store were made with a different pepper, so none of them would be accepted.
     #[error("the keys of the store were made {was}, and {is}: no key would be accepted. {IS_WANTED}")]
     Other {
-        /// With what they were made.
+        /// How the keys were made.
         was: &'static str,
-        /// What is set here.
+        /// How the setting of this node differs.
         is: &'static str,
     },
-    /// The store cannot be asked.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 const IS_WANTED: &str = "DALSTON_PEPPER must be what it was when they were made";
 
-/// What a node knows of the pepper of its store.
+/// Checks and records the pepper of a store.
 pub(crate) struct PepperNote {
     notes: Arc<dyn KvStore>,
     mark: String,
-    /// The store has our mark.
+    /// Whether the store has recorded this node's pepper.
     is_known: AtomicBool,
-    /// A key of the store was accepted: so it was made with our pepper.
+    /// Whether this node has accepted a key of the store, which proves that the keys were made with this node's pepper.
     is_proven: AtomicBool,
 }
 
 impl PepperNote {
-    /// For the store. `digester` has the pepper in force.
+    /// Creates the check for the store. `digester` uses the pepper in force.
     pub(crate) fn new(notes: Arc<dyn KvStore>, digester: &Digester) -> Self {
         Self { notes, mark: digester.mark(), is_known: AtomicBool::new(false), is_proven: AtomicBool::new(false) }
     }
 
-    /// Fails if the store remembers another pepper. One that remembers none tells nothing.
+    /// Fails if the store has recorded a different pepper. Succeeds if it has recorded none.
     pub(crate) async fn check(&self) -> Result<(), PepperError> {
         match self.notes.get_entry(NOTE).await? {
             Some(mark) => self.compare(&mark),
@@ -59,8 +60,10 @@ impl PepperNote {
         }
     }
 
-    /// The same before a secret is made, and an empty store remembers the pepper from then on: of however many nodes
-    /// begin at once, one decides. A store that was filled before stores remembered it learns by [`PepperNote::learn`].
+    /// Like [`PepperNote::check`], for use before a secret is made. A store without keys records this node's pepper.
+    ///
+    /// If several nodes do so at once, one of them wins, and the others check against its pepper. A store whose keys
+    /// are older than this record learns the pepper by [`PepperNote::learn`].
     pub(crate) async fn claim(&self, keys: &dyn KeyStore) -> Result<(), PepperError> {
         if self.is_known.load(Ordering::Acquire) {
             return Ok(());
@@ -72,12 +75,12 @@ impl PepperNote {
         }
     }
 
-    /// A key was accepted.
+    /// Notes that a key was accepted.
     pub(crate) fn proven(&self) {
         self.is_proven.store(true, Ordering::Release);
     }
 
-    /// Has the store remember the pepper once a key was accepted with it. Asks the store once only.
+    /// Records the pepper in the store, once a key was accepted with it. Makes no further calls once it has succeeded.
     pub(crate) async fn learn(&self) -> Result<(), PepperError> {
         if self.is_known.load(Ordering::Acquire) || !self.is_proven.load(Ordering::Acquire) {
             return Ok(());
@@ -130,7 +133,7 @@ mod tests {
         }
     }
 
-    /// A node with this pepper on the store.
+    /// Creates a node with this pepper on the store.
     fn node(store: &Arc<MemoryStore>, pepper: Option<&str>) -> PepperNote {
         let pepper = pepper.map(|text| Pepper::new(text.to_owned()));
         PepperNote::new(store.clone(), &Digester::new(pepper.as_ref()))
@@ -141,7 +144,7 @@ mod tests {
         (Arc::new(MemoryStore::new(clock.clone())), clock)
     }
 
-    /// A key that an earlier version made.
+    /// Inserts a key, as an earlier version that did not record the pepper.
     fn fill(store: &MemoryStore, clock: &ManualClock) {
         let entropy = SeededEntropy::new(1);
         let secret = KeyFormat::default().mint(&entropy).unwrap();

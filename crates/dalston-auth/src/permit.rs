@@ -1,45 +1,47 @@
-//! The proof that a caller may do a thing.
+//! Proof that a caller is authorized for a right.
 
 use crate::{Caller, RejectionReason, Requirement, Right};
 use dalston_model::{Action, Actor, AuditEntry, ScopeSet, Target, TenantId, Timestamp};
 use serde_json::Value;
 use std::{fmt, marker::PhantomData};
 
-/// The proof that the caller was authorized for `R`. A use case takes the permit that it needs by its type: one of
-/// another right does not compile. Only [`Caller::permit`] and [`Admission::permit`] make one, after they have checked
-/// the right; and only a [`Gate`](crate::Gate) makes a [`Caller`].
+/// Proof that a caller was authorized for `R`.
+///
+/// A use case states the permit that it requires by its type; a permit of another right does not compile. Only
+/// [`Caller::permit`], [`Admission::permit`] and [`Auth::operator`](crate::Auth::operator) create one. The first two
+/// check the right, and the operator holds every right. Only a [`Gate`](crate::Gate) creates a [`Caller`].
 pub struct Permit<R: Right> {
     caller: Caller,
     right: PhantomData<fn() -> R>,
 }
 
 impl<R: Right> Permit<R> {
-    /// Of the operator, who holds every scope.
+    /// Creates a permit of the operator, who holds every scope. The right is not checked.
     pub(crate) const fn of_operator(caller: Caller) -> Self {
         Self { caller, right: PhantomData }
     }
 
-    /// The caller.
+    /// Returns the caller.
     pub const fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// The tenant that the caller works in.
+    /// Returns the tenant in which the caller acts.
     pub fn tenant(&self) -> &TenantId {
         self.caller.tenant()
     }
 
-    /// Everything that the caller may do: it may grant nothing beyond.
+    /// Returns the scopes of the caller. It must not grant any beyond them.
     pub fn scopes(&self) -> ScopeSet {
         self.caller.scopes()
     }
 
-    /// The caller's identity, for `created_by`.
+    /// Returns the identity of the caller, for `created_by`.
     pub const fn actor(&self) -> Actor {
         self.caller.source().actor
     }
 
-    /// The audit entry of a change that the caller makes at `time`.
+    /// Creates the audit entry of a change that the caller makes at `time`.
     pub fn entry(&self, time: Timestamp, action: Action, target: Target, detail: Value) -> AuditEntry {
         let (tenant, source) = (self.caller.tenant().clone(), self.caller.source().clone());
         AuditEntry { time, tenant, source, action, target, detail }
@@ -66,8 +68,9 @@ impl Caller {
     }
 }
 
-/// An admitted request: its caller, and what the gate has authorized it for. A guard keeps it for the handler, which
-/// takes a [`Permit`] out of it.
+/// An admitted request: its caller, and the requirement for which the gate has authorized it.
+///
+/// A guard passes it to the handler, which takes a [`Permit`] from it.
 #[derive(Debug, Clone)]
 pub struct Admission {
     caller: Caller,
@@ -75,17 +78,19 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Of a caller that was authorized for what `need` asks.
+    /// Creates the admission of a caller that was authorized for `need`.
     pub(crate) const fn new(caller: Caller, need: Requirement) -> Self {
         Self { caller, need }
     }
 
-    /// The caller.
+    /// Returns the caller.
     pub const fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// The permit for `R`. What the gate has authorized is not checked again; another right is. Fails with
+    /// Returns the permit for `R`.
+    ///
+    /// The requirement that the gate has authorized is not checked again; any other is. Fails with
     /// [`RejectionReason::InsufficientScope`].
     pub fn permit<R: Right>(&self) -> Result<Permit<R>, RejectionReason> {
         if self.need != R::need() {
@@ -95,7 +100,7 @@ impl Admission {
     }
 }
 
-/// A caller that was authenticated, and authorized for nothing besides.
+/// Admits a caller that was authenticated, without a scope.
 impl From<Caller> for Admission {
     fn from(caller: Caller) -> Self {
         Self { caller, need: Requirement::Caller }

@@ -1,17 +1,17 @@
-//! What a request presents: all credentials, wherever they are, and the tenant and the origin that it names. Read from
-//! its head in one pass, by whatever server holds it.
+//! Extracts the credentials of a request, and the tenant and the origin that it names: in one pass over the head, for
+//! any server.
 
 use crate::{
     Credential, KeyPrefix, Product, RejectionReason,
     credential::{CandidateCredentials, CredentialLocation},
 };
 
-/// Which places of a route take a credential.
+/// Which locations of a route accept a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CredentialLocations {
-    /// Whether a key in the query is taken.
+    /// Whether a key in the query is accepted.
     pub query: bool,
-    /// Whether it opens a stream: tickets are taken, and what a browser presents among the subprotocols.
+    /// Whether the route opens a stream: tickets and credentials in subprotocols are accepted.
     pub stream: bool,
 }
 
@@ -23,7 +23,7 @@ pub struct QueryCredentials {
 }
 
 impl QueryCredentials {
-    /// Every `api_key` and every `ticket` of a query, as a client sent it.
+    /// Extracts every `api_key` and every `ticket` from a raw query string.
     pub fn of(query: &str) -> Self {
         let mut found = Self::default();
         if query.is_empty() {
@@ -40,19 +40,24 @@ impl QueryCredentials {
     }
 }
 
-/// What a request presents.
+/// The credentials of a request, and the tenant and the origin that it names.
 pub struct PresentedCredentials<'a> {
     /// The one credential, or why there is none.
     pub credential: Result<Credential<'a>, RejectionReason>,
-    /// The tenant that a platform caller names in the header for it. Two are none, as is one of other characters: no tenant has an empty name.
+    /// The tenant that a platform caller names in the tenant header; `None` without the header.
+    ///
+    /// If the header occurs more than once, or holds characters that are not visible ASCII, spaces or tabs, this is the
+    /// empty string, which no tenant has as its name.
     pub tenant: Option<&'a str>,
-    /// The `Origin`, at the door of streams: tickets are bound to one.
+    /// The `Origin` header, on routes that open a stream: a ticket is bound to an origin.
     pub origin: Option<&'a str>,
 }
 
 impl<'a> PresentedCredentials<'a> {
-    /// Reads the headers, whose names may be in any case, and the query. `product` names the header of the tenant and the
-    /// subprotocol of a ticket; `prefix` is how a missing credential should begin.
+    /// Extracts the credentials from the headers, whose names may be in any case, and the query.
+    ///
+    /// `product` determines the tenant header and the subprotocol of tickets. `prefix` is the prefix of secrets, for
+    /// the rejection of a missing credential.
     pub(crate) fn read<'h: 'a>(
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
         query: &'a QueryCredentials,
@@ -90,7 +95,8 @@ impl<'a> PresentedCredentials<'a> {
     }
 }
 
-/// What a browser presents among the subprotocols, where alone it can put something into the head of a WebSocket.
+/// Extracts the credentials from the subprotocols. A browser can set no other header of a WebSocket request to a value
+/// of its own.
 fn protocols<'a>(value: &'a [u8], product: &Product) -> impl Iterator<Item = (CredentialLocation, &'a [u8])> {
     text(value).unwrap_or_default().split(',').map(str::trim).filter_map(|protocol| {
         let ticket = protocol.strip_prefix(product.ticket_protocol()).map(|value| (CredentialLocation::Ticket, value));
@@ -100,7 +106,7 @@ fn protocols<'a>(value: &'a [u8], product: &Product) -> impl Iterator<Item = (Cr
     })
 }
 
-/// The value of a header, if it is of visible ASCII characters, spaces and tabs.
+/// Returns the value of a header as text, if it consists of visible ASCII characters, spaces and tabs.
 pub(crate) fn text(value: &[u8]) -> Option<&str> {
     let fits = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
     std::str::from_utf8(value).ok().filter(|_| value.iter().all(fits))

@@ -1,14 +1,15 @@
-//! What a service calls itself in front of its clients.
+//! The names of a service, as its clients see them.
 
 use std::fmt;
 use thiserror::Error;
 
-/// Characters of the longest name.
+/// Maximum length of a name in characters.
 const LONGEST: usize = 32;
 
-/// The names that clients of a service see beside the prefix of its keys, which is part of the
-/// [`KeyFormat`](crate::KeyFormat): the realm of challenges, the type of problems, the header of a tenant, the subprotocol
-/// of a ticket.
+/// The names of a service that its clients see: the realm of challenges, the type of problems, the header of a tenant,
+/// and the subprotocol of a ticket.
+///
+/// The prefix of keys is part of the [`KeyFormat`](crate::KeyFormat) instead.
 ///
 /// ```
 /// use dalston_auth::Product;
@@ -28,19 +29,20 @@ pub struct Product {
     ticket_protocol: String,
 }
 
-/// A name that clients could not read.
+/// Why a name was rejected.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum ProductError {
-    /// Not 1 to 32 lower-case letters, digits and hyphens.
+    /// The name is not 1 to 32 lower-case letters, digits and hyphens.
     #[error("the name of a product is 1 to 32 lower-case letters, digits and hyphens")]
     Name,
-    /// Not visible ASCII characters, or one that ends a quoted string.
+    /// The problem type is empty, or contains a character that is not visible ASCII, or a quote, a backslash or an
+    /// angle bracket.
     #[error("a problem type is a URI of visible ASCII characters without quotes, to which the error code is added")]
     ProblemType,
 }
 
 impl Product {
-    /// A product of this name: all others follow from it.
+    /// Creates a product with this name, from which all other names are derived.
     pub fn named(name: &str) -> Result<Self, ProductError> {
         let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || name.len() > LONGEST || !name.bytes().all(fits) {
@@ -58,7 +60,7 @@ impl Product {
         }
     }
 
-    /// With problem types that begin so (RFC 9457 §3.1.1).
+    /// Sets the prefix of problem types, to which the error code is appended (RFC 9457 §3.1.1).
     pub fn with_problem_type(self, problem_type: &str) -> Result<Self, ProductError> {
         let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'<' | b'>');
         if problem_type.is_empty() || !problem_type.bytes().all(fits) {
@@ -67,28 +69,28 @@ impl Product {
         Ok(Self { problem_type: problem_type.to_owned(), ..self })
     }
 
-    /// The realm of `WWW-Authenticate` (RFC 9110 §11.5).
+    /// Returns the realm of `WWW-Authenticate` (RFC 9110 §11.5).
     pub fn realm(&self) -> &str {
         &self.realm
     }
 
-    /// How the types of problems begin. The error code follows.
+    /// Returns the prefix of problem types. The error code follows it.
     pub fn problem_type(&self) -> &str {
         &self.problem_type
     }
 
-    /// The header in which a platform caller names a tenant, in lower case.
+    /// Returns the header in which a platform caller names a tenant, in lower case.
     pub fn tenant_header(&self) -> &str {
         &self.tenant_header
     }
 
-    /// How the subprotocol of a WebSocket begins that carries a ticket.
+    /// Returns the prefix of the WebSocket subprotocol that carries a ticket. The ticket follows it.
     pub fn ticket_protocol(&self) -> &str {
         &self.ticket_protocol
     }
 }
 
-/// `dalston`.
+/// The product with the name `dalston`.
 impl Default for Product {
     fn default() -> Self {
         Self::of("dalston")

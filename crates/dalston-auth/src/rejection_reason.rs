@@ -1,38 +1,43 @@
-//! Why a request is not let in: the same at every door.
+//! Why a request is rejected: the same reasons on every interface.
 
 use crate::KeyPrefix;
 use dalston_limit::RateLimitDecision;
 use dalston_model::{ErrorCode, Scope};
 use std::{borrow::Cow, error::Error, fmt};
 
-/// A refusal. Its text is constant but for the prefix, the scope and the limit that it names; never anything that was sent.
+/// Why the gate rejects a request.
+///
+/// The text is constant, except for the prefix, the scope and the limit. It never contains anything that the client
+/// sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RejectionReason {
-    /// No credential; how one begins.
+    /// The request has no credential. Holds the prefix of keys, for the text.
     MissingCredential(KeyPrefix),
-    /// Not the shape of a secret, unknown, revoked, expired or disabled: all the same.
+    /// The credential is malformed, unknown, revoked, expired or disabled. The reason is the same, so that it reveals
+    /// nothing.
     InvalidCredential,
-    /// More than one credential, or a malformed one.
+    /// The request has more than one credential, or one that is empty or contains other characters than visible ASCII.
     AmbiguousCredential,
     /// The caller does not hold this scope.
     InsufficientScope(Scope),
-    /// No room in the minute.
+    /// The rate limit is exceeded.
     RateLimited(RateLimitDecision),
-    /// Too many failed attempts from this address.
+    /// There were too many failed attempts from this address.
     TooManyFailures {
-        /// Seconds until the next attempt is weighed.
+        /// Seconds until the next attempt is allowed.
         retry_after: u64,
     },
-    /// A platform caller names a tenant that cannot be.
+    /// A platform caller names a tenant that does not exist, or whose name is malformed.
     UnknownTenant,
-    /// The store cannot be asked: an outage, not a judgement.
+    /// The store is unavailable. This is an outage, and says nothing about the credential.
     Unavailable,
-    /// The shared counter of limits does not answer, and this node has no share: an outage too.
+    /// The shared counter of rate limits is unavailable, and this node has no share of the limit from which to admit
+    /// the request. This too is an outage.
     Uncounted,
 }
 
 impl RejectionReason {
-    /// The stable code.
+    /// Returns the stable error code.
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::MissingCredential(_) => ErrorCode::MissingCredential,
@@ -45,7 +50,7 @@ impl RejectionReason {
         }
     }
 
-    /// What the client reads.
+    /// Returns the text for the client.
     pub fn detail(&self) -> Cow<'static, str> {
         match self {
             Self::MissingCredential(prefix) => {

@@ -1,28 +1,31 @@
-//! What a route or a command asks of its caller: as data in a table, and as a type in a signature.
+//! What a route or a command requires of its caller: as data in a table, and as a type in a signature.
 
 use dalston_model::{OwnScope, Scope, ScopeSet};
 use std::sync::OnceLock;
 
-/// What a route or a command asks of its caller.
+/// What a route or a command requires of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requirement {
-    /// To be authenticated.
+    /// The caller must be authenticated.
     Caller,
-    /// To hold this scope.
+    /// The caller must hold this scope.
     Scope(Scope),
 }
 
 impl Requirement {
-    /// To hold the scope of this name: a built-in one, or one of one's own. `None`: that cannot be the name of a scope.
-    /// Where a deployment does not know the scope no key has it, and only `admin` and `platform` include it. The name is
-    /// static, as it is entered for the life of the process: one that a client sends is looked up by
-    /// [`KnownScopes::scope`](dalston_model::KnownScopes::scope).
+    /// Requires the scope with this name: a built-in one, or one of the service's own.
+    ///
+    /// Returns `None` if the name is invalid, or if the process has no room for another own scope. In a deployment that
+    /// does not declare the scope, no key has it, and only `admin` and `platform` include it.
+    ///
+    /// The name is static, because it is registered for the life of the process. Look up names from clients with
+    /// [`KnownScopes::scope`](dalston_model::KnownScopes::scope) instead.
     pub fn scope(name: &'static str) -> Option<Self> {
         let scope = Scope::built_in(name).or_else(|| OwnScope::named(name).map(Scope::Own));
         scope.map(Self::Scope)
     }
 
-    /// Whether an authenticated caller with these scopes meets it.
+    /// Returns whether an authenticated caller with these scopes meets the requirement.
     pub const fn is_met_by(self, scopes: ScopeSet) -> bool {
         match self {
             Self::Caller => true,
@@ -31,22 +34,24 @@ impl Requirement {
     }
 }
 
-/// A [`Requirement`] as a type. A [`Permit<R>`](crate::Permit) proves that its caller met it. The rights of built-in scopes are
-/// in [`rights`]; [`right!`](crate::right) makes one of a scope of one's own. A right proves nothing by itself: it is
-/// the permit that nobody but a gate makes.
+/// A [`Requirement`] as a type.
+///
+/// A [`Permit<R>`](crate::Permit) proves that its caller met the requirement. The rights of built-in scopes are in
+/// [`rights`]; [`right!`](crate::right) defines the right of a service's own scope. A right proves nothing by itself.
+/// The proof is the permit, which originates only from a gate.
 pub trait Right: sealed::Sealed + Send + Sync + 'static {
-    /// What the caller is asked for.
+    /// Returns the requirement.
     fn need() -> Requirement;
 }
 
-/// What [`right!`](crate::right) is made of.
+/// Implementation details of [`right!`](crate::right).
 #[doc(hidden)]
 pub mod sealed {
     use super::{OnceLock, Requirement, Scope};
 
     pub trait Sealed {}
 
-    /// The need of a right of one's own, looked up once.
+    /// The requirement of a right of a service's own scope, looked up once.
     pub struct OwnRequirement(&'static str, OnceLock<Requirement>);
 
     impl OwnRequirement {
@@ -54,15 +59,15 @@ pub mod sealed {
             Self(name, OnceLock::new())
         }
 
-        /// In a process without room for the name nobody has the scope: it is left to `platform`.
+        /// If the process has no room for the name, no key has the scope. The requirement is then `platform`.
         pub fn get(&self) -> Requirement {
             *self.1.get_or_init(|| Requirement::scope(self.0).unwrap_or(Requirement::Scope(Scope::Platform)))
         }
     }
 }
 
-/// Makes a right of a scope of one's own, which [`AuthBuilder::scopes`](crate::AuthBuilder::scopes) names. The name is
-/// checked when it is compiled.
+/// Defines a right for a service's own scope, which [`AuthBuilder::scopes`](crate::AuthBuilder::scopes) declares. The
+/// name is checked at compile time.
 ///
 /// ```
 /// use dalston_auth::{Requirement, Permit, Right, right};
@@ -127,12 +132,12 @@ macro_rules! rights {
     };
 }
 
-/// The rights: one for each built-in scope, and one for any authenticated caller.
+/// The built-in rights: one for each built-in scope, and one for any authenticated caller.
 pub mod rights {
     use super::{Requirement, Right, sealed};
     use dalston_model::Scope;
 
-    requirement!(Authenticated, Requirement::Caller, "The caller is authenticated, whatever its scopes are.");
+    requirement!(Authenticated, Requirement::Caller, "The caller is authenticated, regardless of its scopes.");
     dalston_model::built_in_scopes!(rights);
 }
 

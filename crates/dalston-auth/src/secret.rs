@@ -1,33 +1,35 @@
-//! Secrets: minted from the operating system's chance, or parsed from what a client sent.
+//! Secrets: minted from the operating system's randomness, or parsed from what a client sent.
 
 use dalston_model::{Entropy, EntropyError};
 use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// Characters of the longest prefix.
+/// Maximum length of a prefix in characters.
 const PREFIX: usize = 8;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// How tickets begin.
+/// The prefix of tickets.
 pub(crate) const TICKET: &str = "dt_";
-/// How keys must not begin: with the marks of tickets, proposals and claims.
+/// Prefixes that keys must not have: those of tickets, proposals and claims.
 const RESERVED: [&str; 3] = [TICKET, "dp_", "dc_"];
-/// Characters of 256 random bits in base 62, and in base64url.
+/// Length of 256 random bits in base 62, and in base64url.
 const RANDOM: usize = 43;
-/// Characters of a CRC-32 in base 62.
+/// Length of a CRC-32 in base 62.
 const CHECKSUM: usize = 6;
-/// Characters that are shown of a secret.
+/// Number of characters of a secret that are shown.
 const SHOWN: usize = 10;
 
-/// How the secrets of a service look: a prefix that scanners find, then 43 base62 characters of chance and 6 of
-/// CRC-32 (ISO-HDLC) over all that precedes. Secrets of the Python gateway, the prefix and 43 base64url characters
-/// without a checksum, have the right shape too.
+/// The format of the secrets of a service.
+///
+/// A secret is a prefix that secret scanners recognise, 43 base62 characters of randomness, and 6 base62 characters of
+/// CRC-32 (ISO-HDLC) over everything before them. The format also accepts secrets of the Python gateway: the prefix and
+/// 43 base64url characters, without a checksum.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyFormat {
     prefix: KeyPrefix,
 }
 
-/// How the secrets of a service begin, `dk_` unless it has a prefix of its own.
+/// The prefix of the secrets of a service; `dk_` by default.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct KeyPrefix {
     text: [u8; PREFIX],
@@ -35,14 +37,14 @@ pub struct KeyPrefix {
 }
 
 impl KeyPrefix {
-    /// Of a text of at most [`PREFIX`] bytes; of a longer one its beginning.
+    /// Creates a prefix from a text of at most [`PREFIX`] bytes. A longer text is truncated.
     fn of(prefix: &str) -> Self {
         let mut text = [0; PREFIX];
         let length = text.iter_mut().zip(prefix.bytes()).map(|(place, byte)| *place = byte).count();
         Self { text, length }
     }
 
-    /// The text.
+    /// Returns the prefix as text.
     pub fn as_str(&self) -> &str {
         str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
@@ -64,13 +66,15 @@ impl fmt::Debug for KeyPrefix {
     }
 }
 
-/// The prefix is not 2 to 8 characters of `[a-z0-9]` and a `_` at the end, or one that is taken.
+/// The prefix is not 1 to 7 characters of `[a-z0-9]` followed by a `_`, or it is reserved.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("a key prefix is 1 to 7 lower-case letters or digits and an underscore, and not dt_, dp_ or dc_")]
 pub struct KeyFormatError;
 
 impl KeyFormat {
-    /// Secrets that begin with `prefix`.
+    /// Creates the format of secrets with this prefix.
+    ///
+    /// Never change the prefix of a service that has issued keys: keys with a different prefix are rejected.
     pub fn new(prefix: &str) -> Result<Self, KeyFormatError> {
         let word = prefix.strip_suffix('_').ok_or(KeyFormatError)?;
         let fits = (1..=7).contains(&word.len()) && !RESERVED.contains(&prefix);
@@ -81,17 +85,17 @@ impl KeyFormat {
         }
     }
 
-    /// How they begin.
+    /// Returns the prefix.
     pub const fn prefix(&self) -> KeyPrefix {
         self.prefix
     }
 
-    /// The secrets of tickets.
+    /// Returns the format of tickets.
     pub(crate) fn tickets() -> Self {
         Self { prefix: KeyPrefix::of(TICKET) }
     }
 
-    /// A new secret of 256 bits.
+    /// Generates a secret of 256 random bits. Fails if the system provides no randomness.
     pub fn mint(&self, entropy: &dyn Entropy) -> Result<PlainKey, EntropyError> {
         let mut random = Zeroizing::new([0_u8; 32]);
         entropy.fill(&mut *random)?;
@@ -103,29 +107,31 @@ impl KeyFormat {
         Ok(PlainKey(text))
     }
 
-    /// The secret, if the text has the shape of one: prefix, length, alphabet, checksum. Asks no store.
+    /// Returns the secret if the text has the right format: prefix, length, alphabet and checksum. Does not call the
+    /// store.
     pub fn parse(&self, text: &str) -> Option<PlainKey> {
         self.check(text.as_bytes()).map(|_| PlainKey(Zeroizing::new(text.to_owned())))
     }
 
-    /// Whether a text holds such a secret, wherever in it.
+    /// Returns whether the text contains such a secret.
     pub fn is_within(&self, text: &str) -> bool {
         text.match_indices(self.prefix.as_str()).any(|(at, prefix)| {
             let fits = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
             let length = text.as_bytes()[at + prefix.len()..].iter().take_while(|b| fits(b)).count();
             let with =
                 |length: usize| text.get(at..at + prefix.len() + length).and_then(|text| self.check(text.as_bytes()));
-            // A secret with a checksum is one whatever follows it; without, only if nothing does.
+            // A secret with a checksum is recognised whatever follows it. One without a checksum is recognised only if
+            // no character of its alphabet follows.
             with(length).or_else(|| with(length.min(RANDOM + CHECKSUM))).is_some()
         })
     }
 
-    /// The same as [`KeyFormat::parse`], without a copy: of a secret that somebody presents.
+    /// Like [`KeyFormat::parse`], without a copy: for a secret that a client presents.
     pub fn check<'a>(&self, text: &'a [u8]) -> Option<PresentedKey<'a>> {
         let body = text.strip_prefix(self.prefix.as_bytes())?;
         let sound = match body.len() {
             RANDOM => body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')),
-            // All are looked at, whatever the first ones are: so they are looked at sixteen at a time.
+            // No early exit: so the loop is vectorised, sixteen bytes at a time.
             49 if body.iter().fold(true, |sound, byte| sound & byte.is_ascii_alphanumeric()) => {
                 let (covered, checksum) = text.split_at(text.len() - CHECKSUM);
                 base62_of_u32(crc32fast::hash(covered)) == checksum
@@ -136,22 +142,24 @@ impl KeyFormat {
     }
 }
 
-/// A secret in the clear: in memory only, wiped when dropped. Neither `Display` nor `Serialize` nor `Clone`.
+/// A secret in clear text, which exists in memory only and is wiped when dropped.
+///
+/// It implements neither `Display` nor `Serialize` nor `Clone`.
 pub struct PlainKey(Zeroizing<String>);
 
 impl PlainKey {
-    /// The text itself: the one way out.
+    /// Returns the text. This is the only access to it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The first 10 characters, for display.
+    /// Returns the first 10 characters, for display.
     pub fn prefix(&self) -> &str {
         &self.0[..SHOWN.min(self.0.len())]
     }
 }
 
-/// A secret of the right shape where it lies: in the head of a request. Good for a digest, and nothing else.
+/// A secret of the right format, borrowed from the head of a request. Its only use is to compute its digest.
 #[derive(Clone, Copy)]
 pub struct PresentedKey<'a>(&'a [u8]);
 
@@ -174,7 +182,7 @@ impl fmt::Debug for PlainKey {
     }
 }
 
-/// The 256-bit number as 43 digits of base 62: 62⁴³ is just above 2²⁵⁶.
+/// Encodes a 256-bit number as 43 digits of base 62: 62⁴³ is just above 2²⁵⁶.
 fn base62_of_256_bits(bytes: &[u8; 32]) -> Zeroizing<String> {
     let mut number = Zeroizing::new([0_u32; 8]);
     for (limb, chunk) in number.iter_mut().zip(bytes.chunks_exact(4)) {
@@ -185,7 +193,7 @@ fn base62_of_256_bits(bytes: &[u8; 32]) -> Zeroizing<String> {
         let mut rest = 0_u64;
         for limb in number.iter_mut() {
             let value = (rest << 32) | u64::from(*limb);
-            // The quotient of a number below 62 · 2³² fits a limb.
+            // The quotient of a number below 62 · 2³² fits in a limb.
             *limb = u32::try_from(value / 62).unwrap_or_default();
             rest = value % 62;
         }
@@ -234,7 +242,7 @@ mod tests {
         let mut one = [0; 32];
         one[31] = 61;
         assert_eq!(&*base62_of_256_bits(&one), &format!("{}z", "0".repeat(42)));
-        // 2²⁵⁶ - 1, worked out with arbitrary precision elsewhere.
+        // 2²⁵⁶ - 1, computed independently with arbitrary precision.
         assert_eq!(&*base62_of_256_bits(&[255; 32]), "yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp1");
     }
 

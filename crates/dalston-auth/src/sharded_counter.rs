@@ -1,35 +1,35 @@
-//! A counter that threads do not fight for.
+//! A counter without contention between threads.
 
 use std::{
     cell::Cell,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-/// Threads beyond so many share.
+/// Number of shards. If there are more threads, some share a shard.
 const STRIPES: usize = 16;
 
-/// A sum of one counter for each thread.
+/// A counter that is the sum of one shard per thread.
 #[derive(Default)]
 pub(crate) struct ShardedCounter([CounterShard; STRIPES]);
 
-/// On cache lines of its own.
+/// A shard, on a cache line of its own to avoid false sharing.
 #[derive(Default)]
 #[repr(align(128))]
 struct CounterShard(AtomicU64);
 
 impl ShardedCounter {
-    /// Counts one.
+    /// Adds one.
     pub(crate) fn add_one(&self) {
         self.0[stripe()].0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// All that was counted.
+    /// Returns the sum of all shards.
     pub(crate) fn sum(&self) -> u64 {
         self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
     }
 }
 
-/// The stripe of this thread.
+/// Returns the index of this thread's shard.
 fn stripe() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {

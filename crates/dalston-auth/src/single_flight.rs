@@ -1,4 +1,4 @@
-//! Reads of the store that are under way: whoever asks for the same waits for the same answer.
+//! Single-flight for reads of the store: concurrent reads of the same digest share one call.
 
 use dalston_model::KeyDigest;
 use futures_util::{
@@ -10,10 +10,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Fewer are not worth a sweep.
+/// Minimum number of flights for which a sweep is worth its cost.
 const SWEEP_FLOOR: usize = 256;
 
-/// One read at a time of one digest, however many ask (CACHE-03). Whoever goes away leaves it to the others.
+/// Allows one read of a digest at a time, regardless of the number of waiters (CACHE-03). The others complete it if the
+/// waiter that started it is dropped.
 pub(crate) struct SingleFlight<T: Clone>(Mutex<JoinedFlight<T>>);
 
 struct JoinedFlight<T: Clone> {
@@ -27,13 +28,14 @@ struct Flight<T: Clone> {
 }
 
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
-    /// Without any.
+    /// Creates a single-flight group without reads.
     pub(crate) fn new() -> Self {
         Self(Mutex::new(JoinedFlight { flights: HashMap::new(), sweep_at: SWEEP_FLOOR }))
     }
 
-    /// What a read of `digest` gives whose turn is `since` or later: one that is under way, or else `read`, whose turn is
-    /// `turn`.
+    /// Returns the result of a read of `digest` whose turn is at least `since`.
+    ///
+    /// Joins the read in flight if its turn is not too early. Otherwise starts `read`, whose turn is `turn`.
     pub(crate) async fn join(
         &self,
         digest: KeyDigest,
@@ -67,7 +69,7 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         if let Some(weak) = landing.downgrade() {
             under_way.flights.insert(digest, Flight { turn, landing: weak });
         }
-        // Those that everybody left.
+        // Removes the reads that all waiters have abandoned.
         if under_way.flights.len() >= under_way.sweep_at {
             under_way.flights.retain(|_, flight| flight.landing.upgrade().is_some());
             under_way.sweep_at = under_way.flights.len().saturating_mul(2).max(SWEEP_FLOOR);

@@ -1,26 +1,25 @@
-//! What a credential scheme has authenticated.
+//! The result of a credential scheme: an authenticated identity.
 
 use crate::CachedKey;
 use dalston_model::{Actor, KeyId, Principal, PrincipalKind, RateLimit, Scope, ScopeSet, TenantId};
 use std::sync::Arc;
 
-/// The kind of whoever came with a ticket.
+/// The kind of a principal that was authenticated by a ticket.
 pub(crate) const TICKET: PrincipalKind = PrincipalKind::new("ticket");
 
-/// What a credential scheme has authenticated: a principal, in the form that costs least. Each request of a key shares
-/// what the cache holds of it.
+/// An authenticated principal, in its cheapest form: all requests of a key share its cache entry.
 #[derive(Debug, Clone)]
 pub(crate) enum Identity {
     /// A live key.
     Key(Arc<CachedKey>),
-    /// A live key that a ticket stood for.
+    /// A live key, for which a ticket was presented.
     Ticket(Arc<CachedKey>),
     /// Any other principal.
     Other(Arc<Principal>),
 }
 
 impl Identity {
-    /// The key's entry in the cache, if the principal acts as a key.
+    /// Returns the cache entry of the key, if the principal acts as a key.
     pub(crate) const fn holder(&self) -> Option<&Arc<CachedKey>> {
         match self {
             Self::Key(holder) | Self::Ticket(holder) => Some(holder),
@@ -28,13 +27,13 @@ impl Identity {
         }
     }
 
-    /// The key whose minute the request counts in, and how much that has.
+    /// Returns the key that the request counts against and its rate limit, if it has one.
     pub(crate) fn limit(&self) -> Option<(KeyId, RateLimit)> {
         let holder = self.holder()?;
         Some((holder.id, holder.rate_limit?))
     }
 
-    /// What kind of principal it is.
+    /// Returns the kind of the principal.
     pub(crate) fn kind(&self) -> PrincipalKind {
         match self {
             Self::Key(_) => PrincipalKind::KEY,
@@ -43,7 +42,7 @@ impl Identity {
         }
     }
 
-    /// Who is recorded.
+    /// Returns the identity that the audit log records.
     pub(crate) fn actor(&self) -> Actor {
         match self {
             Self::Key(holder) | Self::Ticket(holder) => Actor::Key(holder.id),
@@ -58,10 +57,11 @@ impl Identity {
         }
     }
 
-    /// The tenant that the principal works in by itself: its own, `default` for one with `platform`.
+    /// Returns the tenant in which the principal acts by default: its own, or `default` for a key with `platform`.
     pub(crate) fn tenant(&self) -> &TenantId {
         match self {
-            // Not cloned: what all keys of a tenant share is not touched by each request.
+            // Borrowed instead of cloned: a clone would make each request write to the reference count that all keys of
+            // a tenant share.
             Self::Key(holder) | Self::Ticket(holder) if !holder.scopes.grants(Scope::Platform) => &holder.tenant,
             Self::Key(_) | Self::Ticket(_) => TenantId::first(),
             Self::Other(principal) => &principal.tenant,

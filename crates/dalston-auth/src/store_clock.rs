@@ -1,4 +1,5 @@
-//! The store's time, as this node reckons it: all nodes of a store agree when a key ends, whatever their own clocks say.
+//! The store's time, as estimated by this node. All nodes of a store agree when a key expires, whatever their own
+//! clocks say.
 
 use dalston_model::{Clock, SharedClock, Timestamp};
 use std::{
@@ -6,37 +7,40 @@ use std::{
     time::Duration,
 };
 
-/// The store's clock runs ahead by more than this: what is kept in memory may outlive its end, and is looked at again.
+/// If the store's clock runs ahead of the cached expiry times by more than this (250 ms, in microseconds), keys may be
+/// used after they expire, so the cache must be emptied.
 const AHEAD: i64 = 250_000;
 
-/// Tells the store's time: the one that was learnt last, and what has passed since by the node's monotonic clock. Before
-/// the first look it is the node's own.
+/// Estimates the store's time: the last reading, plus the time that has passed since on the node's monotonic clock.
+/// Before the first reading it is the node's own time.
 pub(crate) struct StoreClock {
     node: SharedClock,
     seen: Mutex<Option<ClockReading>>,
 }
 
-/// What was learnt. An offset is the store's time less the node's monotonic one, in microseconds.
+/// A reading of the store's clock. An offset is the store's time less the node's monotonic time, in microseconds.
 #[derive(Clone, Copy)]
 struct ClockReading {
-    /// When the last look began.
+    /// When the last reading began.
     at: Duration,
     offset: i64,
-    /// The offset that what is kept in memory goes by.
+    /// The offset on which the cached expiry times are based.
     kept: i64,
 }
 
 impl StoreClock {
-    /// On a node with this clock.
+    /// Creates the estimate, on a node with this clock.
     pub(crate) fn new(node: SharedClock) -> Self {
         Self { node, seen: Mutex::default() }
     }
 
-    /// The store answered `now` to a look that began at `began` of the monotonic clock, and has just ended. Returns whether
-    /// the store's clock has run ahead of what is kept in memory.
+    /// Records a reading of the store's clock: the store answered `now` to a request that was sent at `began` on the
+    /// monotonic clock, and was answered just now. Returns whether the store's clock has run ahead of the cached expiry
+    /// times.
     ///
-    /// The answer is of some moment between the two, and is taken for one of the beginning: a time that is too late ends a
-    /// key too early, and not too late. Of several looks the quickest counts, until one contradicts it.
+    /// The store read its clock at some time between the two. The estimate assumes the beginning, which is the latest
+    /// possible store time. So a key may expire too early, but not too late. Of several readings the quickest counts,
+    /// until another one contradicts it.
     #[must_use]
     pub(crate) fn learn(&self, began: Duration, now: Timestamp) -> bool {
         let (most, least) = (between(now, began), between(now, self.node.monotonic()));
@@ -49,7 +53,7 @@ impl StoreClock {
         is_ahead
     }
 
-    /// Whether the store told its time within so long.
+    /// Returns whether the last reading of the store's clock is younger than `age`.
     pub(crate) fn is_fresh(&self, age: Duration) -> bool {
         self.seen().is_some_and(|seen| self.node.monotonic().saturating_sub(seen.at) < age)
     }
@@ -84,7 +88,7 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A node's clock, and the store's time as it reckons it.
+    /// Creates a node's clock, and its estimate of the store's time.
     fn node() -> (Arc<ManualClock>, StoreClock) {
         let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
         (clock.clone(), StoreClock::new(clock))
@@ -101,7 +105,7 @@ mod tests {
             assert_eq!((clock.now(), clock.is_fresh(SECOND)), (store, true));
             node.advance(SECOND);
             assert_eq!((clock.now(), clock.is_fresh(SECOND)), (store.plus(SECOND), false));
-            // A step of the node's clock is none of the store's.
+            // A jump of the node's clock does not change the store's time.
             node.set(node.now().back(HOUR));
             assert_eq!(clock.now(), store.plus(SECOND));
         }
@@ -115,10 +119,10 @@ mod tests {
         assert!(!clock.learn(began, store.plus(SECOND)));
         assert_eq!(clock.now(), store.plus(3 * SECOND));
         node.advance(SECOND);
-        // The next is quick: no step, though what is reckoned goes back.
+        // The next reading is quick. The estimate goes back, but that is no jump of the store's clock.
         assert!(!clock.learn(node.monotonic(), store.plus(3 * SECOND)));
         assert_eq!(clock.now(), store.plus(3 * SECOND));
-        // A slow one after it says nothing new.
+        // A slow reading after it adds no information.
         let began = node.monotonic();
         node.advance(SECOND);
         assert!(!clock.learn(began, store.plus(4 * SECOND)));
@@ -132,7 +136,8 @@ mod tests {
         assert!(!clock.learn(node.monotonic(), store));
         assert!(clock.learn(node.monotonic(), store.plus(HOUR)));
         assert!(!clock.learn(node.monotonic(), store.plus(HOUR)), "once");
-        // Back it goes without harm: what is in memory ends too early. But not what is read then.
+        // A jump backwards does no harm to cached entries: they expire too early. But entries that are cached after it
+        // are affected by the next jump ahead.
         assert!(!clock.learn(node.monotonic(), store));
         assert!(clock.learn(node.monotonic(), store.plus(HOUR)));
         let drifts = (1..=100)

@@ -1,49 +1,49 @@
-//! Tickets: one-use credentials that stand for a key at one route. The store has their digests only.
+//! Tickets: single-use credentials that stand for a key on one route. The store holds only their digests.
 
 use crate::{Digester, KeyFormat, PlainKey, secret::TICKET};
 use dalston_model::{Entropy, EntropyError, KeyId, TenantId};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What a ticket is good for.
+/// What a ticket authorizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
     /// The tenant of its key.
     pub key_tenant: TenantId,
-    /// Its key: it may do what the key may, as long as the key lives.
+    /// Its key. The ticket has the rights of the key, as long as the key is live.
     pub key: KeyId,
-    /// The tenant that it works in.
+    /// The tenant in which the caller acts.
     pub tenant: TenantId,
-    /// The path that it opens.
+    /// The path on which the ticket is accepted.
     pub path: String,
-    /// The origin that it may come from; `None`: any.
+    /// The origin from which the ticket is accepted; `None` for any.
     pub origin: Option<String>,
-    /// How long what it opens may last.
+    /// Maximum duration of the session that the ticket opens; `None` for no limit of its own.
     pub session_limit: Option<Duration>,
 }
 
 impl Ticket {
-    /// A new secret: 256 bits behind `dt_`.
+    /// Generates the secret of a ticket: `dt_` and 256 random bits.
     pub fn mint(entropy: &dyn Entropy) -> Result<PlainKey, EntropyError> {
         KeyFormat::tickets().mint(entropy)
     }
 
-    /// The secret, if the text has the shape of one. Asks no store.
+    /// Returns the secret if the text has the format of a ticket. Does not call the store.
     pub fn parse(text: &[u8]) -> Option<PlainKey> {
         KeyFormat::tickets().parse(std::str::from_utf8(text).ok()?)
     }
 
-    /// Whether a text is meant as a ticket.
+    /// Returns whether a text has the prefix of a ticket.
     pub fn is_meant(text: &[u8]) -> bool {
         text.starts_with(TICKET.as_bytes())
     }
 
-    /// The name of its note.
+    /// Returns the name of the ticket's entry in the key-value store.
     pub fn name(digester: &Digester, secret: &PlainKey) -> String {
         format!("ticket:{}", digester.digest(secret).to_hex())
     }
 
-    /// Its note.
+    /// Returns the value of the ticket's entry: JSON.
     pub fn to_note(&self) -> String {
         json!({
             "key_tenant": self.key_tenant.as_str(),
@@ -56,7 +56,7 @@ impl Ticket {
         .to_string()
     }
 
-    /// The ticket of a note.
+    /// Parses the value of a ticket's entry; `None` if it is malformed.
     pub(crate) fn from_note(text: &str) -> Option<Self> {
         let note: Value = serde_json::from_str(text).ok()?;
         let text = |name: &str| note[name].as_str();
@@ -70,7 +70,7 @@ impl Ticket {
         })
     }
 
-    /// Whether it opens this path for whoever comes from there.
+    /// Returns whether the ticket is accepted on this path for a request from this origin.
     pub(crate) fn opens(&self, path: &str, origin: Option<&str>) -> bool {
         let from_there = |own: &String| origin.is_some_and(|origin| origin.eq_ignore_ascii_case(own));
         self.path == path && self.origin.as_ref().is_none_or(from_there)

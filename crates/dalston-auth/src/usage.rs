@@ -1,4 +1,4 @@
-//! What this node counted and has not yet given to the store.
+//! Usage that this node has counted and not yet written to the store.
 
 use crate::{
     CachedKey,
@@ -13,36 +13,41 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Counts that one step writes at most: some ten milliseconds of a store's time, between which others write.
+/// Maximum number of counts per batch: some ten milliseconds of the store's time. Other clients write between batches.
 const MOST: usize = 1_000;
-/// Days of one key that wait at most: what is counted on a later day joins the last of them. So what waits is bounded by
-/// the keys that there are, however long the store takes nothing.
+/// Maximum number of days per key that wait to be written. Counts of a later day are added to the latest of them. So
+/// the memory is bounded by the number of keys, however long the store accepts nothing.
 const MOST_DAYS: usize = 7;
 
-/// What is counted lies with the holders of the keys, one set each, however many requests. From there it is gathered, and
-/// written in steps.
+/// Buffers usage until it is written.
+///
+/// Requests are counted in the [`CachedKey`], in one set of counters per key, however many requests there are. From
+/// there the counts are collected into `waiting`, and written in batches.
 pub(crate) struct UsageBuffer {
     counted: Mutex<Vec<Arc<CachedKey>>>,
-    /// What no step has written yet, in the order of the keys: that is the one in which stores lock them.
+    /// The counts that no batch has written yet, in the order of the keys. Stores lock the keys in this order.
     waiting: Mutex<BTreeMap<(KeyId, Day), UsageDelta>>,
     writer: tokio::sync::Mutex<UsageStepWriter>,
 }
 
-/// Writes one step after another. A step is numbered, and none follows before it is known what came of it.
+/// Writes the batches one after another.
+///
+/// Each batch has a sequence number. The next one is not sent before the outcome of the last one is known.
 struct UsageStepWriter {
     node: NodeId,
     number: u64,
-    /// The counts of the step with that number, for as long as it is not known whether the store has them.
+    /// The counts of the batch with this number, as long as it is unknown whether the store has applied it.
     sent: Vec<UsageDelta>,
-    /// Counts of the next step at most: halved by each step that fails, doubled by each that does not.
+    /// Maximum number of counts of the next batch. A failed batch sets it to half of that batch's size, and a
+    /// successful one doubles it.
     most: usize,
-    /// The last counts that were taken up. The next step goes on behind them, so that counts which the store refuses do
-    /// not keep all others from it.
+    /// The key and day of the last count that was sent. The next batch continues after it, so that counts which the
+    /// store rejects do not block all others.
     last: Option<(KeyId, Day)>,
 }
 
 impl UsageBuffer {
-    /// Nothing is counted yet. `node` names this run.
+    /// Creates an empty buffer. `node` identifies this run of the node.
     pub(crate) fn new(node: NodeId) -> Self {
         let writer = UsageStepWriter { node, number: 0, sent: Vec::new(), most: MOST, last: None };
         Self { counted: Mutex::default(), waiting: Mutex::default(), writer: writer.into() }
@@ -54,17 +59,17 @@ impl UsageBuffer {
         self.count(holder, UsageKind::Admitted, at);
     }
 
-    /// Counts a request that found no room in its minute.
+    /// Counts a request that exceeded the rate limit.
     pub(crate) fn rate_limited(&self, holder: &Arc<CachedKey>, at: Timestamp) {
         self.count(holder, UsageKind::RateLimited, at);
     }
 
-    /// Counts a request whose key does not hold the scope.
+    /// Counts a request whose key does not hold the required scope.
     pub(crate) fn insufficient_scope(&self, holder: &Arc<CachedKey>, at: Timestamp) {
         self.count(holder, UsageKind::InsufficientScope, at);
     }
 
-    /// Makes what was counted until now ready to be written.
+    /// Collects the usage that was counted so far, to be written.
     pub(crate) fn gather(&self, now: Timestamp) {
         for holder in std::mem::take(&mut *lock(&self.counted)) {
             holder.tally.unlist();
@@ -72,8 +77,9 @@ impl UsageBuffer {
         }
     }
 
-    /// Writes one step of what was gathered. Returns whether there was anything to write. Whatever the store does not take
-    /// waits for the next time, and so it does when the caller goes away in the middle.
+    /// Writes one batch of the collected usage. Returns whether there was anything to write.
+    ///
+    /// If the store fails, or if the caller drops the future, the counts are retried by the next call.
     pub(crate) async fn write(&self, store: &dyn UsageStore) -> StoreResult<bool> {
         let mut writer = self.writer.lock().await;
         writer.settle(self, store).await?;
@@ -81,7 +87,7 @@ impl UsageBuffer {
         writer.send(next, store).await
     }
 
-    /// Writes what was gathered of one key, however much else waits.
+    /// Writes the collected usage of one key, however much other usage waits.
     pub(crate) async fn write_key(&self, store: &dyn UsageStore, key: KeyId) -> StoreResult<()> {
         let mut writer = self.writer.lock().await;
         writer.settle(self, store).await?;
@@ -89,13 +95,13 @@ impl UsageBuffer {
         writer.send(of_key, store).await.map(drop)
     }
 
-    /// Counts that are not written: as far as this node knows, while a step is under way.
+    /// Returns the approximate number of unwritten counts. A batch that is being written is not included.
     pub(crate) fn waiting(&self) -> usize {
         let sent = self.writer.try_lock().map_or(0, |writer| writer.sent.len());
         lock(&self.counted).len() + lock(&self.waiting).len() + sent
     }
 
-    /// The counts of the next step.
+    /// Takes the counts of the next batch.
     fn next(&self, writer: &mut UsageStepWriter) -> Vec<UsageDelta> {
         let mut waiting = lock(&self.waiting);
         let behind = writer.last.map_or(Bound::Unbounded, Bound::Excluded);
@@ -145,8 +151,10 @@ impl UsageBuffer {
 }
 
 impl UsageStepWriter {
-    /// Finds out what came of the last step, where its answer was lost: the same number without counts tells whether the
-    /// store took it, and makes it void where it did not. Then its counts wait again.
+    /// Determines the outcome of the last batch, if its reply was lost.
+    ///
+    /// Sends the same sequence number without counts. The store replies whether it has applied the batch. If it has
+    /// not, it will ignore that batch from now on, and the counts wait again.
     async fn settle(&mut self, buffer: &UsageBuffer, store: &dyn UsageStore) -> StoreResult<()> {
         if self.sent.is_empty() {
             return Ok(());
@@ -159,7 +167,7 @@ impl UsageStepWriter {
         Ok(())
     }
 
-    /// Writes a step of these counts. Returns whether there were any.
+    /// Writes a batch of these counts. Returns whether there were any.
     async fn send(&mut self, counts: Vec<UsageDelta>, store: &dyn UsageStore) -> StoreResult<bool> {
         if counts.is_empty() {
             return Ok(false);
@@ -177,7 +185,7 @@ impl UsageStepWriter {
     }
 }
 
-/// The places of all days of a key.
+/// Returns the range of all days of a key.
 fn days(key: KeyId) -> impl std::ops::RangeBounds<(KeyId, Day)> {
     (key, Day::from_number(i32::MIN))..=(key, Day::from_number(i32::MAX))
 }
@@ -200,7 +208,7 @@ mod tests {
         time::Duration,
     };
 
-    /// What becomes of a call.
+    /// The outcome of a call.
     #[derive(Clone, Copy, PartialEq)]
     enum Mood {
         Takes,
@@ -211,11 +219,11 @@ mod tests {
     }
     use Mood::{Fails, Hangs, Takes, TakesAndFails, TakesAndHangs};
 
-    /// Goes through its moods, and takes when there are no more.
+    /// A store whose calls have the given outcomes in turn, and succeed after that.
     #[derive(Default)]
     struct Moody {
         moods: Mutex<Vec<Mood>>,
-        /// How many counts each call had.
+        /// The number of counts of each call.
         calls: Mutex<Vec<usize>>,
         last: Mutex<(u64, u64)>,
         taken: Mutex<BTreeMap<(KeyId, Day), u64>>,
@@ -272,7 +280,7 @@ mod tests {
         pin!(step).poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// Writes until nothing is left or a step fails.
+    /// Writes until nothing is left or a batch fails.
     fn write(buffer: &UsageBuffer, store: &Moody) -> Poll<StoreResult<()>> {
         loop {
             match poll(buffer.write(store)) {
@@ -353,7 +361,7 @@ mod tests {
         }
         assert!(matches!(write(&buffer, &store), Poll::Ready(Ok(()))));
         let calls = lock(&store.calls).clone();
-        // Each failure is asked about before anything follows it.
+        // After each failure, its outcome is determined before the next batch.
         assert_eq!(calls[..9], [MOST, 0, 0, MOST / 2, 0, MOST / 4, 0, MOST / 8, MOST / 4]);
         assert_eq!(calls[9..11], [MOST / 2, MOST]);
         assert!(calls.iter().all(|call| *call <= MOST));
@@ -378,7 +386,7 @@ mod tests {
         assert_eq!(store.total(), 3_001);
     }
 
-    /// A store that refuses one key for ever.
+    /// A store that always rejects one key.
     struct Picky(KeyId, Moody);
 
     #[async_trait]

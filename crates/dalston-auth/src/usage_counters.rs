@@ -1,5 +1,5 @@
-//! The counts of one key on this node since they were last written to the store. No locks: a request that is admitted
-//! waits for no other.
+//! The usage counters of one key on this node since they were last collected. They are lock-free: no admitted request
+//! waits for another.
 
 use dalston_model::{Day, KeyId, RefusedRequests, Timestamp, UsageDelta};
 use std::{
@@ -7,34 +7,35 @@ use std::{
     sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering},
 };
 
-/// What is counted.
+/// The kind of request that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UsageKind {
-    /// A request that was admitted.
+    /// An admitted request.
     Admitted,
-    /// One that found no room in its minute.
+    /// A request that exceeded the rate limit.
     RateLimited,
-    /// One whose key does not hold the scope.
+    /// A request whose key does not hold the required scope.
     InsufficientScope,
 }
 
-/// Counts of one day, and the last use: a time and an address that are always of the same request. Whoever notes a use
-/// while another does passes on: both are the last.
+/// The counts of one day, and the last use: its time and address, which always belong to the same request (a seqlock).
+///
+/// A writer that finds another one writing skips its own update, since either of the two uses is recent enough.
 #[derive(Default)]
 pub(crate) struct UsageCounters {
     day: AtomicI32,
     counts: [AtomicU32; 3],
     is_listed: AtomicBool,
-    /// Odd while somebody notes a use.
+    /// Odd while a writer updates the last use.
     version: AtomicU32,
-    /// In microseconds; zero is never.
+    /// In microseconds; zero means never.
     used_at: AtomicI64,
-    /// The halves of the address as IPv6; zero is none.
+    /// The two halves of the address as IPv6; zero means none.
     used_from: [AtomicU64; 2],
 }
 
 impl UsageCounters {
-    /// Counts one on the day. `Err` when what is counted there is of another day: take that first.
+    /// Adds one to a count of this day. Returns `Err` if the present counts belong to a different day: take them first.
     pub(crate) fn count(&self, what: UsageKind, day: Day) -> Result<(), ()> {
         if self.day.load(Ordering::Relaxed) != day.number() {
             return Err(());
@@ -43,7 +44,7 @@ impl UsageCounters {
         Ok(())
     }
 
-    /// Notes when and from where the key was last admitted.
+    /// Records the time and the address of an admitted request as the last use.
     pub(crate) fn used(&self, at: Timestamp, from: Option<IpAddr>) {
         let version = self.version.load(Ordering::Relaxed);
         let (order, noting) = (Ordering::Acquire, version.wrapping_add(1));
@@ -55,24 +56,24 @@ impl UsageCounters {
             IpAddr::V6(v6) => v6.to_bits(),
         });
         let [high, low] = halves(bits);
-        // Release: whoever sees one of these sees the odd version before it.
+        // Release: a reader that sees one of these values also sees the odd version before it.
         self.used_at.store(at.as_micros(), Ordering::Release);
         self.used_from[0].store(high, Ordering::Release);
         self.used_from[1].store(low, Ordering::Release);
         self.version.store(version.wrapping_add(2), Ordering::Release);
     }
 
-    /// Whether it was not on the list of those that hold something. Now it is.
+    /// Marks the counters as listed among those with counts. Returns whether they were not listed before.
     pub(crate) fn list(&self) -> bool {
         !self.is_listed.load(Ordering::SeqCst) && !self.is_listed.swap(true, Ordering::AcqRel)
     }
 
-    /// It is off that list: what is counted from now on puts it there again.
+    /// Marks the counters as not listed. The next count lists them again.
     pub(crate) fn unlist(&self) {
         self.is_listed.store(false, Ordering::SeqCst);
     }
 
-    /// Takes what was counted, and counts from now on for `day`.
+    /// Takes the counts, and starts counting for `day`.
     pub(crate) fn take(&self, day: Day) -> DrainedUsage {
         let counted = self.day.swap(day.number(), Ordering::AcqRel);
         let [admitted, rate_limited, insufficient_scope] = &self.counts;
@@ -101,7 +102,7 @@ impl UsageCounters {
     }
 }
 
-/// What was counted on a day.
+/// The counts of one day.
 pub(crate) struct DrainedUsage {
     day: Day,
     admitted: u64,
@@ -110,7 +111,7 @@ pub(crate) struct DrainedUsage {
 }
 
 impl DrainedUsage {
-    /// As the store takes it; `None` when nothing was counted.
+    /// Converts the counts into the form that the store takes; `None` if nothing was counted.
     pub(crate) fn delta(self, key: KeyId) -> Option<UsageDelta> {
         let Self { day, admitted, refused, last_used } = self;
         let last_used = last_used.filter(|_| admitted > 0);

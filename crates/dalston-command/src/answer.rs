@@ -16,26 +16,27 @@ const MOST: usize = 1 << 20;
 pub struct CommandAnswer<T> {
     /// The output, the same JSON at every door.
     pub output: T,
-    /// The secret that was made: of a key, or of a webhook.
+    /// The secret that was issued: a key's or a webhook's.
     pub secret: Option<IssuedSecret>,
-    /// The cursor of the next page.
+    /// Cursor of the next page.
     pub next: Option<Cursor>,
     /// Whether only a part of the request was carried out.
     pub partial: bool,
-    /// The result of a job that is too long to stand in the output, where its summary does: a door that streams gives the
-    /// whole in the place of `result`.
+    /// The result of a job that is too long for the output, which then holds its summary. A door that streams sends the
+    /// full transcript in the place of `result`.
     pub long: Option<Transcript>,
 }
 
 impl<T> CommandAnswer<T> {
-    /// Output and nothing else.
+    /// Returns an answer with only an output.
     pub const fn new(output: T) -> Self {
         Self { output, secret: None, next: None, partial: false, long: None }
     }
 }
 
 impl<V: Serialize> CommandAnswer<Vec<V>> {
-    /// A page of a list, each item by its view, as [`CommandAnswer::list_as`] bounds it.
+    /// Returns a page of a list, converting each item to its view. The size limit of [`CommandAnswer::list_as`]
+    /// applies.
     pub fn list<T>(page: Page<T>, place: impl Fn(&T) -> Cursor) -> Self
     where
         V: for<'a> From<&'a T>,
@@ -43,14 +44,14 @@ impl<V: Serialize> CommandAnswer<Vec<V>> {
         Self::list_as(page, |item| V::from(item), place)
     }
 
-    /// A page of a list, each item as `view` shows it. A page whose JSON would have more than 1 MiB ends earlier, and the
-    /// next one begins behind the `place` of its last item.
+    /// Returns a page of a list, converting each item with `view`. A page whose JSON would exceed 1 MiB ends earlier,
+    /// and the next one begins after the `place` of its last item.
     pub fn list_as<T>(page: Page<T>, view: impl Fn(&T) -> V, place: impl Fn(&T) -> Cursor) -> Self {
         let (mut output, mut bytes, mut next) = (Vec::with_capacity(page.items.len()), Bytes(0), page.next);
         let mut last = None;
         for item in &page.items {
             let seen = view(item);
-            // It cannot fail: nothing is written anywhere, and values have names of text.
+            // Serialization cannot fail: the writer only counts, and all values have text keys.
             let _ = serde_json::to_writer(&mut bytes, &seen);
             if bytes.0 > MOST && last.is_some() {
                 next = last.map(place);
@@ -63,21 +64,21 @@ impl<V: Serialize> CommandAnswer<Vec<V>> {
     }
 }
 
-/// An answer of any command, with its type erased: its JSON, and what only its command knows of it.
+/// The type-erased answer of any command: its JSON, and the properties that only its command can derive.
 pub struct AnyAnswer {
-    /// The JSON that every door gives.
+    /// The JSON, the same at every door.
     pub data: Value,
-    /// The secret that was made.
+    /// The secret that was issued.
     pub secret: Option<IssuedSecret>,
-    /// The cursor of the next page.
+    /// Cursor of the next page.
     pub next: Option<Cursor>,
     /// Whether only a part of the request was carried out.
     pub partial: bool,
-    /// The result of a job that is too long to stand in the data.
+    /// The result of a job that is too long for the JSON.
     pub long: Option<Transcript>,
-    /// The id of the thing that it shows, where it shows one that has an id.
+    /// Id of the resource in the output, if it has one.
     pub id: Option<String>,
-    /// The ids of the things that it lists.
+    /// Ids of the listed resources.
     pub ids: Vec<String>,
     /// Whether the command reports success. The command line turns this into its exit code.
     pub is_success: bool,
@@ -90,14 +91,14 @@ impl AnyAnswer {
         (self.render)(now)
     }
 
-    /// The answer of a command that ran here.
+    /// Returns the answer of a command that ran in this process.
     pub(crate) fn of<C: Command>(answer: CommandAnswer<C::Output>) -> ServiceResult<Self> {
         let CommandAnswer { output, secret, next, partial, long } = answer;
         let data = serde_json::to_value(&output).map_err(|_| ServiceError::Internal)?;
         Ok(Self { secret, next, partial, long, ..Self::read::<C>(data, output) })
     }
 
-    /// The answer of a command that is this JSON, and this output.
+    /// Returns the answer of a command, given its JSON and the output parsed from it.
     pub(crate) fn read<C: Command>(data: Value, output: C::Output) -> Self {
         Self {
             data,
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
     use dalston_model::Timestamp;
 
-    /// A text of so many bytes as JSON.
+    /// A text that takes this many bytes as JSON.
     #[derive(Debug, PartialEq, Serialize)]
     struct Text(String);
 

@@ -10,13 +10,13 @@ use serde::{
 use serde_json::{Map, Value};
 use std::{borrow::Cow, fmt};
 
-/// Below it each whole number is a number of its own as a float.
+/// 2⁵³: below it an `f64` represents every whole number exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Named arguments, as received by a door.
 pub type Arguments = Map<String, Value>;
 
-/// Reads a JSON object. Refuses what is not UTF-8, duplicate members, trailing data and NUL characters.
+/// Parses a JSON object. Rejects input that is not UTF-8, duplicate members, trailing data and NUL characters.
 pub fn read_object(bytes: &[u8]) -> ServiceResult<Arguments> {
     let malformed = ServiceError::Malformed("The body is not a JSON object, or names a member twice");
     let mut reader = serde_json::Deserializer::from_slice(bytes);
@@ -28,8 +28,8 @@ pub fn read_object(bytes: &[u8]) -> ServiceResult<Arguments> {
     }
 }
 
-/// The value that a text stands for, as the schema of the parameter wants it: `5` where a number is wanted, `a,b`
-/// where a list is. What does not fit stays a text, and the command says what is wrong with it.
+/// Converts a text to the JSON type that the parameter's schema expects: `5` to a number, `a,b` to a list. A text that
+/// does not fit stays a text, and the command reports what is wrong with it.
 pub fn coerce(schema: &Value, text: &str) -> Value {
     let wants = |kind: &str| match &schema["type"] {
         Value::String(only) => only == kind,
@@ -37,7 +37,7 @@ pub fn coerce(schema: &Value, text: &str) -> Value {
         _ => false,
     };
     let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // As Python writes a number that it has as a float.
+    // Python writes a whole number that it holds as a float in this form.
     let whole = text
         .split_once('.')
         .map_or(text, |(whole, zeros)| if zeros.trim_matches('0').is_empty() { whole } else { text });
@@ -60,7 +60,7 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// The value as the schema means it: `60.0` is an integer (JSON Schema, 6.1.1).
+/// Converts a number to what the schema means: `60.0` is an integer (JSON Schema, 6.1.1).
 fn meant(schema: &Value, value: Value) -> Value {
     let wants_integer =
         schema["type"] == "integer" || schema["type"].as_array().is_some_and(|any| any.contains(&"integer".into()));
@@ -72,7 +72,8 @@ fn meant(schema: &Value, value: Value) -> Value {
     }
 }
 
-/// The arguments as the type of the command: all unknown and missing names at once, else the first value that is wrong.
+/// Parses the arguments into the type of the command. The error lists all unknown and missing names at once, or else
+/// the first invalid value.
 pub(crate) fn parse<T: DeserializeOwned>(row: &CommandSpec, arguments: Arguments) -> ServiceResult<T> {
     let unknown = arguments.keys().filter(|name| row.parameter(name).is_none());
     let unknown = unknown.map(|name| unknown_field(name));
@@ -102,25 +103,25 @@ pub(crate) fn parse<T: DeserializeOwned>(row: &CommandSpec, arguments: Arguments
     })
 }
 
-/// Reads a value that is given, be it null: a field that is left out stays `None`.
+/// Deserializes a field that is present, even if null. An absent field stays `None` (by its default).
 pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// The error for an unknown field.
+/// Returns the error for an unknown field.
 pub fn unknown_field(name: &str) -> FieldError {
     FieldError::new(shown_name(name), "is not a field of this request")
 }
 
-/// The name that a client gave to a field, as an answer may show it: not if somebody may have pasted a secret there. Each
-/// secret of ours is longer than any name that is shown.
+/// Returns a field name in the form in which an error may show it. A name that could be a pasted secret is replaced:
+/// every secret of the gateway is longer than any name that is shown.
 pub fn shown_name(name: &str) -> &str {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     let is_plain = name.len() < MasterKeys::MIN_LENGTH && name.bytes().all(fits);
     if is_plain { name } else { "(unreadable name)" }
 }
 
-/// What the schema of a field wants, in words, with an example where one helps.
+/// Describes in words what the schema of a field expects, with an example where one helps.
 fn wanted(field: &str, schema: &Value) -> Cow<'static, str> {
     let (is_time, nullable) = (schema["format"] == "date-time", schema["type"].is_array());
     if is_time {
@@ -147,7 +148,7 @@ fn wanted(field: &str, schema: &Value) -> Cow<'static, str> {
     format!("must be of type {types}{range}{choice}{example}").into()
 }
 
-/// Reads any JSON value, but refuses what `serde_json::Value` lets pass: a member named twice, a NUL character.
+/// Deserializes any JSON value, but rejects what `serde_json::Value` accepts: duplicate members and NUL characters.
 struct Strict;
 
 impl<'de> DeserializeSeed<'de> for Strict {

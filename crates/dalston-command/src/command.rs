@@ -13,16 +13,16 @@ use std::{future::Future, pin::Pin};
 /// What running a command does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing changes.
+    /// Changes nothing.
     Read,
-    /// Something changes, and can be changed back.
+    /// A change that can be reversed.
     Write,
     /// An irreversible change: doors ask for confirmation first.
     Irreversible,
 }
 
 impl Effect {
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -37,18 +37,18 @@ impl Effect {
 pub enum Method {
     /// Reads.
     Get,
-    /// Makes, or does.
+    /// Creates, or runs an action.
     Post,
-    /// Puts a thing whole, or again.
+    /// Creates or replaces.
     Put,
     /// Changes.
     Patch,
-    /// Ends.
+    /// Deletes.
     Delete,
 }
 
 impl Method {
-    /// The method's token.
+    /// Returns the method's token.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -60,25 +60,26 @@ impl Method {
     }
 }
 
-/// The HTTP route of a command. Segments in braces carry the arguments of that name; other arguments come in the query
-/// of a GET or DELETE, and in the body of a POST, PUT or PATCH.
+/// The HTTP route of a command. Path segments in braces carry the arguments of that name. Other arguments are in the
+/// query of a GET or DELETE, and in the body of a POST, PUT or PATCH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpRoute {
     /// The method.
     pub method: Method,
-    /// The pattern.
+    /// The path pattern.
     pub pattern: &'static str,
-    /// Whether it makes a thing: 201, and `Location` is this route with the thing's id behind it.
+    /// Whether the route creates a resource: the response is 201, and `Location` is this route followed by the
+    /// resource's id.
     pub creates: bool,
 }
 
 impl HttpRoute {
-    /// The route of this method and pattern.
+    /// Returns the route with this method and pattern.
     pub const fn new(method: Method, pattern: &'static str) -> Self {
         Self { method, pattern, creates: false }
     }
 
-    /// One that makes a thing.
+    /// Returns a POST route that creates a resource.
     pub const fn creating(pattern: &'static str) -> Self {
         Self { method: Method::Post, pattern, creates: true }
     }
@@ -86,17 +87,17 @@ impl HttpRoute {
 
 /// The execution context of a command.
 pub struct CommandContext<'a, R: Right> {
-    /// The table itself.
+    /// The registry of commands.
     pub registry: &'a Registry,
     /// The application services.
     pub services: &'a Services,
-    /// The proof that the caller may run it.
+    /// The proof that the caller is authorized.
     pub permit: Permit<R>,
-    /// The client's `Idempotency-Key`, if it sent one.
+    /// The client's `Idempotency-Key` request, if it sent one.
     pub repeat: Option<IdempotentRequest>,
 }
 
-/// A call of a command, as a door makes it: whether the caller may make it is not checked yet.
+/// A call of a command as received by a door, before authorization.
 pub(crate) struct CommandCall<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) services: &'a Services,
@@ -105,7 +106,7 @@ pub(crate) struct CommandCall<'a> {
 }
 
 impl<'a> CommandCall<'a> {
-    /// What the command has at hand, once the caller is authorized. A refusal is counted with those of the caller's key.
+    /// Authorizes the caller and returns the command's context. A refusal is counted for the caller's key.
     fn context<R: Right>(self) -> ServiceResult<CommandContext<'a, R>> {
         let Self { registry, services, admission, repeat } = self;
         let permit = admission.permit().inspect_err(|_| services.gate.refused_behind(admission.caller()))?;
@@ -113,7 +114,7 @@ impl<'a> CommandCall<'a> {
     }
 }
 
-/// A command. Its doc comment is its summary, its fields are its parameters, their doc comments what they mean.
+/// A command. Its doc comment is its summary; its fields are its parameters, described by their doc comments.
 pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     /// The permission that it requires.
     type Right: Right;
@@ -121,47 +122,48 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
     /// Its output.
     type Output: CommandOutput;
 
-    /// Its name: `noun.verb`, or a verb.
+    /// Name: `noun.verb`, or a verb.
     const NAME: &'static str;
-    /// Its name as a tool of MCP and language models.
+    /// Name as a tool of MCP and language models.
     const TOOL: &'static str;
-    /// What running it does.
+    /// Effect of running it.
     const EFFECT: Effect;
-    /// Its HTTP route.
+    /// HTTP route.
     const ROUTE: HttpRoute;
-    /// The columns of its table, where it answers a list.
+    /// Columns of its table, if it outputs a list.
     const COLUMNS: &'static [&'static str] = &[];
-    /// Arguments of an example, as they are typed.
+    /// Example arguments, as they are typed.
     const EXAMPLE: &'static str = "";
 
-    /// Whether its answer is a text to be read, in a pipe too.
+    /// Whether its output is text for people, even in a pipe.
     const IS_TEXT: bool = false;
 
-    /// Renders its output for people, at the time `now`.
+    /// Renders the output for people, at the time `now`.
     fn render(output: &Self::Output, now: Timestamp) -> Document {
         let _ = now;
         Document::of_output(output, Self::COLUMNS)
     }
 
-    /// Whether its output says that all is well: a program that ran it learns that by the exit code.
+    /// Returns whether the output reports success. The command line turns this into its exit code.
     fn is_success(output: &Self::Output) -> bool {
         let _ = output;
         true
     }
 
-    /// Its answer as JSON without arguments, where one is kept ready: a door that gives bytes need not run it then.
+    /// Returns the cached JSON of an answer without arguments, if there is one. A door that sends bytes then need not
+    /// run the command.
     fn ready(services: &Services, caller: &Caller) -> Option<Bytes> {
         let _ = (services, caller);
         None
     }
 
-    /// Fails where its arguments are not acceptable to a deployment, before the caller is asked to confirm it.
+    /// Fails if the arguments are not acceptable to this deployment, before the caller is asked for confirmation.
     fn check(&self, services: &Services) -> ServiceResult<()> {
         let _ = services;
         Ok(())
     }
 
-    /// Runs it.
+    /// Runs the command.
     fn run(
         self,
         context: CommandContext<'_, Self::Right>,
@@ -171,13 +173,13 @@ pub trait Command: DeserializeOwned + JsonSchema + Send + 'static {
 /// A parameter of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// What it means.
+    /// Description.
     pub summary: String,
-    /// Whether it must be given.
+    /// Whether it is required.
     pub required: bool,
-    /// Its JSON Schema.
+    /// JSON Schema.
     pub schema: Value,
 }
 
@@ -185,29 +187,29 @@ type RunningCommand<'a> = Pin<Box<dyn Future<Output = ServiceResult<AnyAnswer>> 
 
 /// The specification of a command in the registry.
 pub struct CommandSpec {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// Its name as a tool.
+    /// Name as a tool.
     pub tool: &'static str,
-    /// What it does, in a sentence or two.
+    /// Description, in a sentence or two.
     pub summary: String,
-    /// The permission that it requires.
+    /// Required permission.
     pub need: Requirement,
-    /// What running it does.
+    /// Effect of running it.
     pub effect: Effect,
-    /// Its HTTP route.
+    /// HTTP route.
     pub route: HttpRoute,
-    /// The columns of its table.
+    /// Columns of its table.
     pub columns: &'static [&'static str],
-    /// Arguments of an example.
+    /// Example arguments.
     pub example: &'static str,
-    /// Its parameters, in the order of its type.
+    /// Parameters, in the order of the type's fields.
     pub parameters: Vec<Parameter>,
-    /// The JSON Schema of all its parameters.
+    /// JSON Schema of all parameters.
     pub schema: Value,
-    /// Whether its answer is a text to be read, in a pipe too.
+    /// Whether its output is text for people, even in a pipe.
     pub is_text: bool,
-    /// The JSON Schema of its output (draft 2020-12).
+    /// JSON Schema of its output (draft 2020-12).
     pub output: Map<String, Value>,
     read: fn(&CommandSpec, Value) -> Result<AnyAnswer, ShapeError>,
     ready: fn(&Services, &Caller) -> Option<Bytes>,
@@ -217,7 +219,7 @@ pub struct CommandSpec {
 }
 
 impl CommandSpec {
-    /// The row of a command, where these scopes are known.
+    /// Returns the specification of a command; its schemas list these scopes.
     pub(crate) fn of<C: Command>(known: &KnownScopes) -> Self {
         let schema = schema::parameters::<C>(known);
         let summary = text(&schema["description"]);
@@ -251,35 +253,37 @@ impl CommandSpec {
         }
     }
 
-    /// The parameter of this name.
+    /// Returns the parameter with this name.
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.name == name)
     }
 
-    /// The one required parameter, which may stand alone where arguments are typed.
+    /// Returns the only required parameter, which may be typed without its name. `None` when none or several are
+    /// required.
     pub fn lone_parameter(&self) -> Option<&Parameter> {
         let mut required = self.parameters.iter().filter(|parameter| parameter.required);
         let lone = required.next()?;
         required.next().is_none().then_some(lone)
     }
 
-    /// The answer that a gateway gave as this JSON. Fields that are not known here are passed over. Fails where it is none
-    /// of this command.
+    /// Parses the JSON answer of a gateway. Ignores unknown fields. Fails when the JSON is not an answer of this
+    /// command.
     pub fn read(&self, data: Value) -> Result<AnyAnswer, ShapeError> {
         (self.read)(self, data)
     }
 
-    /// The answer as JSON without arguments, where one is kept ready for a caller who may run it.
+    /// Returns the cached JSON of an answer without arguments, if there is one and the caller is authorized to run the
+    /// command.
     pub fn ready(&self, services: &Services, caller: &Caller) -> Option<Bytes> {
         caller.may(self.need).then(|| (self.ready)(services, caller)).flatten()
     }
 
-    /// The name as slash text: `/keys_list`.
+    /// Returns the name as a slash command: `/keys_list`.
     pub fn slash(&self) -> String {
         format!("/{}", self.name.replace('.', "_"))
     }
 
-    /// The same row, where these scopes are known.
+    /// Returns the same specification, with schemas that list these scopes.
     pub(crate) fn knowing(&self, known: &KnownScopes) -> Self {
         (self.known)(known)
     }
@@ -293,7 +297,7 @@ impl CommandSpec {
     }
 }
 
-/// JSON that is not the answer of its command. Names fields, never a value.
+/// Error: the JSON is not an answer of the command. Names fields, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{command} answers in another shape: {what}")]
 pub struct ShapeError {
@@ -305,7 +309,7 @@ impl ShapeError {
     fn new(row: &CommandSpec, error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
         let said = error.inner().to_string();
         let what = match error.path().to_string() {
-            // What is missing has no place of its own.
+            // A missing field has no path of its own, so the message names it.
             path if said.starts_with("missing field") => format!("{said} at {path}"),
             path => format!("{path} does not fit"),
         };
@@ -326,7 +330,7 @@ fn parameters(schema: &Value) -> Vec<Parameter> {
         .collect()
 }
 
-/// A doc comment as one line.
+/// Joins a doc comment to one line.
 fn text(description: &Value) -> String {
     description.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -7,48 +7,48 @@ use std::borrow::Cow;
 /// The style of a span, shown by colour, by weight, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// Nothing in particular.
+    /// No emphasis.
     Plain,
-    /// What the eye should find.
+    /// Emphasized.
     Strong,
-    /// What it may pass over.
+    /// De-emphasized.
     Faint,
-    /// All is well.
+    /// A good state.
     Good,
-    /// Worth a look.
+    /// A state that needs attention.
     Warning,
-    /// Something is wrong.
+    /// An error state.
     Bad,
-    /// To be copied as it stands.
+    /// Text to be copied verbatim.
     Code,
 }
 
-/// A piece of text with its meaning.
+/// A piece of text with its style.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
-    /// The text: no character in it moves a cursor, ends a line or hides.
+    /// The text, without control characters, line breaks or invisible characters.
     pub text: String,
-    /// Its meaning.
+    /// Its style.
     pub tone: Style,
 }
 
 /// A line of text.
 pub type TextLine = Vec<Span>;
 
-/// A part of a drawing.
+/// A part of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {
-    /// What the lines below are about.
+    /// A heading for the lines below.
     Heading(TextLine),
     /// A line.
     Line(TextLine),
-    /// Names with their values.
+    /// Names and values.
     Fields(Vec<(String, TextLine)>),
-    /// Rows under a head.
+    /// Rows below a header.
     Table {
-        /// The names of the columns.
+        /// Names of the columns.
         head: Vec<String>,
-        /// The cells, row by row.
+        /// Cells, row by row.
         rows: Vec<Vec<TextLine>>,
     },
 }
@@ -56,34 +56,34 @@ pub enum Block {
 /// A document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
-    /// Its parts, from the top.
+    /// The parts, from top to bottom.
     pub blocks: Vec<Block>,
 }
 
 impl Span {
-    /// A span of this tone.
+    /// Returns a span of this style. Escapes the text ([`shown`]).
     pub fn new(tone: Style, text: &str) -> Self {
         Self { text: shown(text).into_owned(), tone }
     }
 
-    /// A span of no particular meaning.
+    /// Returns a span without emphasis.
     pub fn plain(text: &str) -> Self {
         Self::new(Style::Plain, text)
     }
 }
 
 impl Document {
-    /// One line of no particular meaning.
+    /// Returns a document of one plain line.
     pub fn line(text: &str) -> Self {
         Self { blocks: vec![Block::Line(vec![Span::plain(text)])] }
     }
 
-    /// A table with this head.
+    /// Returns a document of one table with this header.
     pub fn table(head: &[&str], rows: Vec<Vec<TextLine>>) -> Self {
         Self { blocks: vec![Block::Table { head: head.iter().map(|name| (*name).to_owned()).collect(), rows }] }
     }
 
-    /// Any JSON: a list as a table of these columns, an object as its fields.
+    /// Returns a document for any JSON: a list as a table with these columns, an object as its fields.
     pub fn of(data: &Value, columns: &[&str]) -> Self {
         let cell = |value: &Value| vec![Span::plain(&text(value))];
         match data {
@@ -98,20 +98,20 @@ impl Document {
         }
     }
 
-    /// The output of a command as [`Document::of`] its JSON.
+    /// Returns the document of a command's output, by [`Document::of`] its JSON.
     pub fn of_output(output: &impl Serialize, columns: &[&str]) -> Self {
-        // It cannot fail: whatever we put out has names of text.
+        // Serialization cannot fail: all outputs have text keys.
         Self::of(&serde_json::to_value(output).unwrap_or_default(), columns)
     }
 
-    /// The drawing with another part below.
+    /// Returns the document with another block appended.
     #[must_use]
     pub fn with(mut self, block: Block) -> Self {
         self.blocks.push(block);
         self
     }
 
-    /// Renders plain text without markup: for programs, models and pipes.
+    /// Renders plain text without markup, for programs, language models and pipes.
     pub fn plain(&self) -> String {
         let mut out = String::new();
         for block in &self.blocks {
@@ -141,7 +141,7 @@ fn flat(line: &TextLine) -> String {
     line.iter().map(|span| span.text.as_str()).collect()
 }
 
-/// The fields of an object with their values as people read them, those of inner objects with a dot between.
+/// Returns the fields of an object with their values as readable text. Names of nested fields are joined with a dot.
 pub fn fields(prefix: &str, data: &Value) -> Vec<(String, String)> {
     let Value::Object(object) = data else { return vec![(prefix.to_owned(), text(data))] };
     let inner = |(name, value): (&String, &Value)| {
@@ -158,14 +158,15 @@ pub fn fields(prefix: &str, data: &Value) -> Vec<(String, String)> {
     object.iter().flat_map(inner).collect()
 }
 
-/// An item of a list in one line: each of its fields that has a value.
+/// Formats an item of a list in one line: every field that has a value.
 fn line(item: &Value) -> String {
     let fields = fields("", item).into_iter().filter(|(_, value)| !value.is_empty());
     let named = fields.map(|(name, value)| if name.is_empty() { value } else { format!("{name}={value}") });
     named.collect::<Vec<_>>().join("  ")
 }
 
-/// A value as people read it. Whoever stored it wrote no control sequence for the terminal.
+/// Formats a value as readable text. Escapes control characters, so that a stored value cannot send control sequences
+/// to the terminal.
 pub fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -175,15 +176,16 @@ pub fn text(value: &Value) -> String {
     }
 }
 
-/// A value as JSON in one line, for somebody who decides by it: each character is seen, and no two values look alike
-/// but by the likeness of letters.
+/// Formats a value as JSON in one line, for a person who makes a decision by it. Every character is visible, and two
+/// different values never look the same, apart from similar letters.
 pub fn exact(value: &Value) -> String {
-    // `\u{202e}` in place of a character cannot be a text of the value: its backslash would be doubled.
+    // An escape such as `\u{202e}` cannot be confused with the same text in the value: there the backslash would be
+    // doubled.
     let escaped = |c: char| if is_unseen(c) || is_vague(c) { c.escape_unicode().to_string() } else { c.to_string() };
     value.to_string().chars().map(escaped).collect()
 }
 
-/// The text with `\u{1b}` in place of what a terminal obeys, a line or column ends with, or nobody sees.
+/// Escapes, as in `\u{1b}`, all characters that a terminal obeys, that end a line or column, or that are invisible.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unseen) {
         return Cow::Borrowed(text);
@@ -192,7 +194,8 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(escaped).collect())
 }
 
-/// The JSON, indented, with `\u001b` in place of what [`shown`] escapes: to a program it is the same.
+/// Formats the JSON with indentation and escapes, as in `\u001b`, what [`shown`] escapes. A program parses the same
+/// value.
 pub fn shown_json(data: &Value) -> String {
     let mut text = String::new();
     for c in format!("{data:#}").chars() {
@@ -205,7 +208,8 @@ pub fn shown_json(data: &Value) -> String {
     text
 }
 
-/// Control characters, separators of lines, and the characters of format: bidirectional, joining, of zero width.
+/// Returns whether the character is a control character, a line separator or a format character (bidirectional,
+/// joining, zero width).
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -213,7 +217,8 @@ fn is_unseen(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Blanks that are not the space, letters that are blank, and what only changes how its neighbour looks.
+/// Returns whether the character is a blank other than the space, a blank letter, or one that only changes its
+/// neighbour's look.
 fn is_vague(c: char) -> bool {
     (c.is_whitespace() && c != ' ')
         || matches!(c,
@@ -255,7 +260,7 @@ mod tests {
         let shown = r#"{"a":["x,y","x",null,1,"1",""],"b":"line\nnext\u{202e}\u{200b}\u{a0}\u{3164}\u{fe0f}é "}"#;
         assert_eq!(exact(&value), shown);
         assert_eq!(exact(&json!("\\u{202e}")), r#""\\u{202e}""#, "written out it is another text");
-        // Each of them in a span, which leaves it as it is.
+        // A span leaves all escaped characters as they are.
         assert_eq!(Span::new(Style::Code, &exact(&value)).text, shown);
     }
 }

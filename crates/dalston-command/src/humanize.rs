@@ -7,10 +7,10 @@ use std::time::Duration;
 const UNITS: [(u64, &str, &str); 4] =
     [(86_400, "d", "day"), (3_600, "h", "hour"), (60, "min", "minute"), (1, "s", "second")];
 
-/// Cells of a bar.
+/// Number of cells of a bar.
 const CELLS: u64 = 10;
 
-/// A time in its two greatest units: `3 d 4 h`, `12 s`.
+/// Formats a duration in its two greatest units: `3 d 4 h`, `12 s`.
 pub(crate) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     let first = UNITS.iter().position(|(unit, ..)| seconds >= *unit).unwrap_or(UNITS.len() - 1);
@@ -22,7 +22,7 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
-/// A time in its greatest unit, written out: `3 days`, `1 hour`.
+/// Formats a duration in its greatest unit, written out: `3 days`, `1 hour`.
 pub(crate) fn about(time: Duration) -> String {
     let seconds = time.as_secs();
     let (unit, _, name) = UNITS.into_iter().find(|(unit, ..)| seconds >= *unit).unwrap_or(UNITS[UNITS.len() - 1]);
@@ -30,37 +30,37 @@ pub(crate) fn about(time: Duration) -> String {
     format!("{whole} {name}{}", if whole == 1 { "" } else { "s" })
 }
 
-/// How long ago something was.
+/// Formats how long ago a time was.
 pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
     let time = now.since(at);
     if time.as_secs() == 0 { "just now".to_owned() } else { format!("{} ago", about(time)) }
 }
 
-/// A size in mebibytes: `12.3 MiB`.
+/// Formats a size in mebibytes: `12.3 MiB`.
 pub(crate) fn mebibytes(bytes: u64) -> String {
     let tenths = bytes.saturating_mul(10) / (1 << 20);
     format!("{}.{} MiB", grouped(tenths / 10), tenths % 10)
 }
 
-/// A time of microseconds in milliseconds: `0.42 ms`.
+/// Formats microseconds as milliseconds: `0.42 ms`.
 pub(crate) fn milliseconds(micros: u64) -> String {
     format!("{}.{:02} ms", grouped(micros / 1_000), micros % 1_000 / 10)
 }
 
-/// A number with a comma between thousands: `1,204`.
+/// Formats a number with commas between thousands: `1,204`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let comma = |index: usize| index > 0 && (digits.len() - index).is_multiple_of(3);
     digits.char_indices().flat_map(|(index, digit)| comma(index).then_some(',').into_iter().chain([digit])).collect()
 }
 
-/// A share as a bar of ten cells. What there is at all fills one.
+/// Formats a share as a bar of ten cells. Any share above 0 fills at least one.
 pub(crate) fn bar(part: u64, whole: u64) -> String {
     let full = if whole == 0 { 0 } else { part.min(whole).saturating_mul(CELLS).div_ceil(whole) };
     (0..CELLS).map(|cell| if cell < full { '▰' } else { '▱' }).collect()
 }
 
-/// A share in percent: `0.2 %`.
+/// Formats a share as a percentage: `0.2 %`.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     let tenths = part.min(whole).saturating_mul(1_000) / whole.max(1);
     format!("{}.{} %", tenths / 10, tenths % 10)

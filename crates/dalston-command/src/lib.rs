@@ -1,8 +1,8 @@
 //! The command registry: every command with its help, its schema and its answer.
 //!
 //! A command is one file in `commands` and one line in the table. Its doc comments are its help at every door, its type
-//! is its schema, its `NEED` is the required scope, and its `EFFECT` decides whether doors ask for confirmation. Its
-//! [`CommandOutput`] is a struct: it defines the JSON of every door, the schema of that JSON, and the rendering for
+//! is its schema, its `Right` is the required permission, and its `EFFECT` decides whether doors ask for confirmation.
+//! Its [`CommandOutput`] is a struct: it defines the JSON of every door, the schema of that JSON, and the rendering for
 //! people, which the command line also uses for the answers of a gateway.
 
 mod answer;

@@ -9,12 +9,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// The output of a command: written as JSON by the gateway, read back by clients, and described by its schema.
 pub trait CommandOutput: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
-    /// The id of the thing that it shows, where it shows one that has an id.
+    /// Returns the id of the resource in the output, if it has one.
     fn id(&self) -> Option<&str> {
         None
     }
 
-    /// The ids of the things that it lists; empty for one that has none.
+    /// Returns the ids of the listed resources; an empty string for one without an id.
     fn ids(&self) -> Vec<&str> {
         Vec::new()
     }
@@ -26,7 +26,7 @@ impl<T: CommandOutput> CommandOutput for Vec<T> {
     }
 }
 
-/// Those that show a thing with an id.
+/// Implements [`CommandOutput`] for outputs that have an id.
 macro_rules! with_id {
     ($($output:ty => $($field:ident).+),+ $(,)?) => {
         $(impl CommandOutput for $output {

@@ -4,7 +4,7 @@ use dalston_model::{Cursor, PageLimit, PageRequest, Start};
 use dalston_service::{ServiceError, ServiceResult};
 use serde::{Deserialize, Deserializer};
 
-/// The page from its cursor, or from an offset. A cursor that is none is not well-formed.
+/// Builds the page request from a cursor or an offset. An invalid cursor is a malformed request.
 pub(crate) fn request(
     limit: Option<PageLimit>,
     cursor: Option<&str>,
@@ -23,7 +23,7 @@ pub(crate) fn request(
     Ok(PageRequest { limit: limit.unwrap_or_default(), start })
 }
 
-/// Reads the limit of a page.
+/// Deserializes the limit of a page.
 pub(crate) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PageLimit>, D::Error> {
     let Some(items) = Option::<u32>::deserialize(deserializer)? else { return Ok(None) };
     PageLimit::new(items).map(Some).ok_or_else(|| serde::de::Error::custom("must be an integer from 1 to 100"))

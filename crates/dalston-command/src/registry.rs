@@ -10,13 +10,13 @@ use dalston_model::{KnownScopes, Principal, ScopeSet};
 use dalston_service::{ServiceError, ServiceResult, Services};
 use std::sync::Arc;
 
-/// All commands.
+/// The registry of all commands.
 pub struct Registry {
     rows: Vec<Arc<CommandSpec>>,
 }
 
 impl Registry {
-    /// The table.
+    /// Returns the registry with the built-in commands.
     pub fn new() -> Self {
         Self {
             rows: vec![
@@ -58,46 +58,46 @@ impl Registry {
         }
     }
 
-    /// The table with one more command: whoever embeds the registry has some of their own.
+    /// Adds a command, for programs that embed the registry and have commands of their own.
     #[must_use]
     pub fn with<C: Command>(mut self) -> Self {
         self.rows.push(row::<C>());
         self
     }
 
-    /// The same table, whose schemas list these scopes.
+    /// Returns the same registry, with schemas that list these scopes.
     #[must_use]
     pub fn knowing(&self, known: &KnownScopes) -> Self {
         Self { rows: self.rows.iter().map(|row| Arc::new(row.knowing(known))).collect() }
     }
 
-    /// Every command, in the order of display.
+    /// Returns all commands, in display order.
     pub fn rows(&self) -> &[Arc<CommandSpec>] {
         &self.rows
     }
 
-    /// The commands that a caller with these scopes may use.
+    /// Returns the commands that a caller with these scopes may use.
     pub fn of(&self, scopes: ScopeSet) -> impl Iterator<Item = &CommandSpec> {
         self.rows.iter().map(AsRef::as_ref).filter(move |row: &&CommandSpec| row.need.is_met_by(scopes))
     }
 
-    /// What `help` answers a principal that is no key: it takes the table alone.
+    /// Returns the answer of `help` for a principal without a key. Needs only the registry, no services.
     pub fn help(&self, principal: &Principal) -> ServiceResult<AnyAnswer> {
         let help = help::HelpView::new(self, principal, &help::Who::keyless(principal));
         AnyAnswer::of::<help::Help>(CommandAnswer::new(help))
     }
 
-    /// The command with this name as a tool.
+    /// Returns the command with this tool name.
     pub fn tool(&self, name: &str) -> Option<&Arc<CommandSpec>> {
         self.rows.iter().find(|row| row.tool == name)
     }
 
-    /// The command of this name.
+    /// Returns the command with this name.
     pub fn row(&self, name: &str) -> Option<&Arc<CommandSpec>> {
         self.rows.iter().find(|row| row.name == name)
     }
 
-    /// Whether a command would run for a caller, as far as rights and its arguments go. Runs nothing.
+    /// Checks whether a command would run for the caller: its permission and its arguments. Runs nothing.
     pub fn check(
         &self,
         services: &Services,
@@ -109,7 +109,7 @@ impl Registry {
         row.check(services, arguments)
     }
 
-    /// Runs the command of this name for a caller.
+    /// Runs the command with this name for the caller.
     pub async fn invoke(
         &self,
         services: &Services,
@@ -122,8 +122,8 @@ impl Registry {
         self.run(services, caller.clone().into(), row, arguments, repeat).await
     }
 
-    /// Runs a command of this table: authorizes the caller, unless a guard has done so, reads the arguments, runs,
-    /// answers. Every door comes here.
+    /// Runs a command of this registry. Authorizes the caller, unless a guard has done so, parses the arguments, runs
+    /// the command and returns its answer. Every door calls this function.
     pub async fn run(
         &self,
         services: &Services,

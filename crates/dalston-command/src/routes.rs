@@ -4,61 +4,61 @@ use crate::Method;
 use dalston_auth::Requirement;
 use dalston_model::Scope;
 
-/// What serves a route; the gateway has a function for each.
+/// The handler of a route; the gateway has a function for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handler {
-    /// The process lives.
+    /// Liveness check.
     Health,
-    /// A new connection to the store works.
+    /// Readiness check: whether a new connection to the store works.
     Ready,
-    /// A command, a message or a confirmation.
+    /// Runs a command, a message to the language model, or a confirmation.
     Call,
-    /// An upload.
+    /// Upload of audio.
     Upload,
-    /// A transcript as a file.
+    /// Export of a transcript as a file.
     Export,
-    /// What becomes of a job, as it happens.
+    /// Server-sent events of a job's progress.
     Events,
-    /// A transcript, as OpenAI gives it.
+    /// Transcription with the OpenAI API.
     OpenAiTranscribe,
-    /// A translation into English, as OpenAI gives it.
+    /// Translation into English with the OpenAI API.
     OpenAiTranslate,
-    /// The models, as OpenAI lists them.
+    /// List of models with the OpenAI API.
     OpenAiModels,
-    /// A model, as OpenAI tells of it.
+    /// A single model with the OpenAI API.
     OpenAiModel,
-    /// The stream's WebSocket.
+    /// WebSocket of a transcription stream.
     Stream,
-    /// The WebSocket of OpenAI's realtime protocol.
+    /// WebSocket of OpenAI's realtime protocol.
     Realtime,
-    /// The bot's webhook.
+    /// Webhook of the Telegram bot.
     Telegram,
-    /// The Model Context Protocol.
+    /// Model Context Protocol (MCP).
     Mcp,
-    /// The page of a claim.
+    /// Page of a claim link.
     Claim,
-    /// The opening of a claim.
+    /// Delivery of the secret behind a claim link.
     OpenClaim,
 }
 
 /// A route of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataRoute {
-    /// What serves it.
+    /// Handler.
     pub handler: Handler,
-    /// The method.
+    /// Method.
     pub method: Method,
-    /// The pattern.
+    /// Path pattern.
     pub pattern: &'static str,
     /// The required permission; `None`: the route needs no authentication.
     pub need: Option<Requirement>,
-    /// What it does.
+    /// Description.
     pub summary: &'static str,
-    /// How to call it.
+    /// Example call.
     pub example: &'static str,
 }
 
-/// All of them.
+/// All routes that are not commands.
 pub const DATA_ROUTES: &[DataRoute] = &[
     DataRoute {
         handler: Handler::Health,

@@ -5,10 +5,10 @@ use dalston_model::{KnownScopes, Scope};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Map, Value};
 
-/// The format of a text that must be the name of a known scope: it stands for the list of them.
+/// Schema format that marks the name of a known scope. It is replaced with the list of those names.
 pub(crate) const SCOPE: &str = "scope";
 
-/// The schema of parameters, where these scopes are known.
+/// Returns the schema of parameters; scope names are limited to the known scopes.
 pub(crate) fn parameters<T: JsonSchema>(known: &KnownScopes) -> Value {
     let names: Value = known.iter().map(Scope::as_str).collect();
     let settings = settings().with_transform(RecursiveTransform(move |schema: &mut Schema| {
@@ -20,7 +20,7 @@ pub(crate) fn parameters<T: JsonSchema>(known: &KnownScopes) -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
-/// The schema of an output, as it is written.
+/// Returns the schema of an output, as serialized.
 pub(crate) fn output<T: CommandOutput>() -> Map<String, Value> {
     let settings = settings().for_serialize().with_transform(RecursiveTransform(without_width));
     let mut schema = bare(settings.into_generator().into_root_schema_for::<T>().to_value());
@@ -28,12 +28,12 @@ pub(crate) fn output<T: CommandOutput>() -> Map<String, Value> {
     schema
 }
 
-/// A schema without what stands elsewhere: which draft it is, and the name and summary of its command.
+/// Removes what is given elsewhere: the draft, and the name and summary of the command.
 pub(crate) fn bare(schema: Value) -> Map<String, Value> {
     let Value::Object(mut schema) = schema else { return Map::new() };
     schema.retain(|name, _| !matches!(name.as_str(), "$schema" | "title" | "description"));
     if schema.get("type").is_some_and(|kind| kind == "object") {
-        // Some servers of language models take no object without them.
+        // Some language model servers reject an object schema without `properties`.
         schema.entry("properties").or_insert_with(|| Value::Object(Map::new()));
     }
     schema
@@ -43,7 +43,7 @@ fn settings() -> SchemaSettings {
     SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true)
 }
 
-/// Takes out how wide a number is in our memory: JSON has no widths, and validators warn of formats that they do not know.
+/// Removes the bit width of numbers: JSON has no widths, and validators warn about unknown formats.
 fn without_width(schema: &mut Schema) {
     let is_number = |format: &Value| {
         format.as_str().is_some_and(|format| {

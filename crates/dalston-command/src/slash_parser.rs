@@ -5,14 +5,14 @@ use dalston_auth::FieldError;
 use dalston_service::{ServiceError, ServiceResult};
 
 impl Registry {
-    /// Reads slash text: the command's name with `_` for `.`, then words `name=value`, quoted as in a shell. One
-    /// required argument may stand alone. A `@bot` behind the name is passed over.
+    /// Parses a slash command: the command's name with `_` for `.`, then words `name=value`, quoted as in a shell. The
+    /// value of a single required argument may be given without its name. Ignores a `@bot` suffix of the name.
     pub fn read_line(&self, line: &str) -> ServiceResult<(&CommandSpec, Arguments)> {
         let words = words(line).ok_or(ServiceError::Malformed("A quotation mark is not closed"))?;
         let mut words = words.into_iter();
         let first = words.next().unwrap_or_default();
         let name = first.text.strip_prefix('/').unwrap_or_default().split('@').next().unwrap_or_default();
-        // Phone keyboards capitalise the first letter.
+        // Phone keyboards capitalize the first letter.
         let name = name.to_ascii_lowercase();
         let row = self.rows().iter().find(|row| row.name.replace('.', "_") == name || row.name == name);
         let row = row.ok_or(ServiceError::NotFound("Command"))?;
@@ -34,13 +34,13 @@ impl Registry {
     }
 }
 
-/// The words of a command line as a shell splits them, without anything else that a shell does. `None` when a quotation
-/// mark is not closed.
+/// Splits a command line into words as a shell does, without any expansion. Returns `None` when a quotation mark is not
+/// closed.
 pub fn split(line: &str) -> Option<Vec<String>> {
     Some(words(line)?.into_iter().map(|word| word.text).collect())
 }
 
-/// A word of the line, and how much of its beginning stood outside of quotation marks.
+/// A word of the line, and the length of its beginning that was outside quotation marks.
 #[derive(Default)]
 struct SlashWord {
     text: String,
@@ -48,7 +48,7 @@ struct SlashWord {
 }
 
 impl SlashWord {
-    /// The name before `=`, if that stood outside of quotation marks and is one.
+    /// Returns the name before `=`, if both were outside quotation marks and the name is valid.
     fn name(&self) -> Option<&str> {
         let (name, _) = self.text.get(..self.bare)?.split_once('=')?;
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -56,9 +56,11 @@ impl SlashWord {
     }
 }
 
-/// The words of a line as a shell splits them: single quotes take all as it is, double quotes and the bare line take
-/// a backslash for the character behind it. The curly marks and guillemets that phones write are quotation marks too, each
-/// closed by any of its kind; behind a letter of a bare word `’` is an apostrophe. `None` when a quotation mark is not closed.
+/// Splits a line into words as a shell does.
+///
+/// Single quotes keep everything literally; double quotes and unquoted text use a backslash to escape the next
+/// character. The curly marks and guillemets that phones write are quotation marks too, each closed by any mark of its
+/// kind. Behind a letter of an unquoted word `’` is an apostrophe. Returns `None` when a quotation mark is not closed.
 fn words(line: &str) -> Option<Vec<SlashWord>> {
     let mut words = Vec::new();
     let mut word: Option<SlashWord> = None;
@@ -93,10 +95,10 @@ fn words(line: &str) -> Option<Vec<SlashWord>> {
 
 /// Double quotation marks as phones write them.
 const DOUBLE: [char; 6] = ['“', '”', '„', '‟', '«', '»'];
-/// And single ones.
+/// Single quotation marks as phones write them.
 const SINGLE: [char; 6] = ['‘', '’', '‚', '‛', '‹', '›'];
 
-/// Whether the mark stands within a word, as in `Don’t`.
+/// Returns whether the mark is within a word, as in `Don’t`.
 fn is_apostrophe(word: Option<&SlashWord>, mark: char) -> bool {
     mark == '’' && word.is_some_and(|word| word.text.ends_with(char::is_alphanumeric))
 }
@@ -105,7 +107,8 @@ fn is_quote(c: char) -> bool {
     matches!(c, '\'' | '"') || DOUBLE.contains(&c) || SINGLE.contains(&c)
 }
 
-/// Whether the mark closes what another one opened: a plain one only by itself, so that it may hold curly ones.
+/// Returns whether the mark closes the open one. A plain mark is closed only by itself, so that it may enclose curly
+/// ones.
 fn is_closed(open: char, mark: char) -> bool {
     open == mark || [DOUBLE, SINGLE].iter().any(|kind| kind.contains(&open) && kind.contains(&mark))
 }

@@ -1,4 +1,4 @@
-//! The audit log: list, verify.
+//! The audit log: list records, verify the hash chain.
 
 use crate::{ServiceError, ServiceResult, Shares};
 use dalston_auth::{Permit, Requirement, rights};
@@ -7,53 +7,53 @@ use dalston_store::{AuditPage, AuditQuery};
 use dalston_work::SharedWorkStorage;
 use std::sync::Arc;
 
-/// Records that are read at once.
+/// Number of records read per call of the store.
 const BATCH: u32 = 500;
-/// Following the chain reads it all: so many do at once, one of each tenant.
+/// Maximum number of concurrent verifications, one per tenant. A verification reads the whole log.
 const AT_ONCE: usize = 2;
 
-/// Which records are asked for.
+/// A filter for audit records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// By this actor.
+    /// Only records of this actor.
     pub actor: Option<Actor>,
-    /// Of this action.
+    /// Only records of this action.
     pub action: Option<Action>,
-    /// Not before this time.
+    /// Only records at or after this time.
     pub since: Option<Timestamp>,
-    /// Before this time.
+    /// Only records before this time.
     pub until: Option<Timestamp>,
-    /// Below this number.
+    /// Only records with a sequence number below this one.
     pub before: Option<u64>,
-    /// How many.
+    /// Maximum number of records.
     pub limit: PageLimit,
 }
 
-/// A record of the chain, by its number and its link.
+/// A position in the hash chain: the sequence number of a record, and its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChainHead {
-    /// The number.
+    /// The sequence number.
     pub seq: u64,
-    /// The link.
+    /// The hash, which includes the hash of the record before.
     pub hash: AuditHash,
 }
 
-/// What came of following the chain, of the records that the caller may see.
+/// The result of a verification, limited to the records that the caller may see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChainVerification {
-    /// Whether all links are what they should be, whoever's the records are.
+    /// Whether all hashes are correct, over the records of all tenants.
     pub is_intact: bool,
-    /// Records whose links were checked.
+    /// Number of records whose hash was verified.
     pub checked: u64,
-    /// The first of them.
+    /// The sequence number of the first of them.
     pub first: Option<u64>,
-    /// The last of them. Who notes it down can ask later whether it is still there.
+    /// The last of them. A caller that stores it can verify later that it is still part of the chain.
     pub head: Option<ChainHead>,
-    /// The first record whose link is not what it should be.
+    /// The sequence number of the first record whose hash is wrong.
     pub broken_at: Option<u64>,
 }
 
-/// The use cases on the audit log.
+/// The use cases for the audit log.
 pub struct Audits {
     store: SharedWorkStorage,
     following: Arc<Shares<TenantId>>,
@@ -64,7 +64,7 @@ impl Audits {
         Self { store, following: Shares::of_callers(AT_ONCE) }
     }
 
-    /// A page of records: of the caller's tenant, for platform callers of all.
+    /// Lists a page of records: of the caller's tenant, or of all tenants for platform callers.
     pub async fn list(&self, permit: &Permit<rights::Admin>, filter: &AuditFilter) -> ServiceResult<AuditPage> {
         let all = permit.caller().may(Requirement::Scope(Scope::Platform));
         let AuditFilter { actor, action, since, until, before, limit } = *filter;
@@ -73,12 +73,16 @@ impl Audits {
         Ok(self.store.audit(&query).await?)
     }
 
-    /// Follows the chain from its beginning to its end, over all tenants. With `known`, a head that an earlier
-    /// verification gave, the chain is broken unless it is still part of it: an end that was cut off shows no other way.
-    /// Who is no platform caller learns of the own tenant's records, and whether the whole is intact.
+    /// Verifies the hash chain from start to end, over all tenants.
     ///
-    /// A store that is older than the chain has records without a link, up to the one below `first`; anywhere else a
-    /// record without one was tampered with.
+    /// `known` is the head that an earlier verification returned. If it is no longer part of the chain, the chain is
+    /// broken: truncation cannot be detected in any other way.
+    ///
+    /// A caller without platform scope sees only its own tenant's records in the result, and whether the whole chain is
+    /// intact.
+    ///
+    /// A store that is older than the chain has records without a hash, with sequence numbers below `first`. Any other
+    /// record without a hash was tampered with.
     pub async fn verify(
         &self,
         permit: &Permit<rights::Admin>,
@@ -113,7 +117,7 @@ impl Audits {
                 }
             }
         }
-        // The caller named it.
+        // The caller supplied this sequence number, so it may see it.
         verified.broken_at = missing.map(|head| head.seq);
         verified.is_intact = missing.is_none();
         Ok(verified)

@@ -1,4 +1,5 @@
-//! Claims: a secret that waits, sealed, for whoever holds its link. For doors that must not carry a secret themselves.
+//! Claim links: a secret waits encrypted in the store, until a client opens its link. For front ends that must not
+//! carry a secret themselves.
 
 use crate::{NewSecret, ServiceError, ServiceResult, token};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce, aead::Aead};
@@ -12,14 +13,14 @@ use std::{sync::Arc, time::Duration};
 
 const NOUN: &str = "Claim";
 
-/// A secret that waits in the store.
+/// An encrypted secret in the store.
 #[derive(Serialize, Deserialize)]
 struct SealedSecret {
     tenant: String,
-    /// What doors of JSON call it.
+    /// The secret's name in JSON responses.
     #[serde(default = "of_old")]
     name: String,
-    /// The id of what it is the secret of.
+    /// The id of the key or webhook that the secret belongs to.
     key: String,
     sealed: String,
 }
@@ -27,13 +28,13 @@ struct SealedSecret {
 /// A secret that was claimed.
 #[derive(Debug)]
 pub struct ClaimedSecret {
-    /// What doors of JSON call it.
+    /// The secret's name in JSON responses.
     pub name: &'static str,
     /// The secret.
     pub secret: SecretText,
 }
 
-/// The use cases on claims.
+/// The use cases for claim links.
 pub struct ClaimLinks {
     store: SharedWorkStorage,
     gate: Arc<Gate>,
@@ -42,14 +43,16 @@ pub struct ClaimLinks {
 }
 
 impl ClaimLinks {
-    /// A claim is good for five minutes.
+    /// Lifetime of a claim link.
     pub const LIFE: Duration = Duration::from_mins(5);
 
     pub(crate) fn new(store: SharedWorkStorage, gate: Arc<Gate>, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { store, gate, clock, entropy }
     }
 
-    /// Lets the secret of a tenant's key or webhook wait. Gives the token, which opens it once; the store has neither.
+    /// Stores the secret of a tenant's key or webhook, encrypted.
+    ///
+    /// Returns the token that opens it once. The store has neither the token nor the plain secret.
     pub async fn offer(&self, tenant: &TenantId, of: &Target, secret: &NewSecret) -> ServiceResult<String> {
         let token = format!("dc_{}", token::mint::<32>(&*self.entropy)?);
         let sealed = seal(&token, secret)?;
@@ -64,12 +67,14 @@ impl ClaimLinks {
         if kept { Ok(token) } else { Err(ServiceError::Internal) }
     }
 
-    /// Whether the token opens anything. Opens nothing.
+    /// Checks that the token opens a secret, without claiming it. Fails with [`ServiceError::NotFound`] otherwise.
     pub async fn waits(&self, token: &str) -> ServiceResult<()> {
         self.waiting(token).await.map(drop)
     }
 
-    /// The secret, once, to whoever asks first. The source says from where, for the record.
+    /// Claims the secret, once: the first caller gets it.
+    ///
+    /// `source` is the origin of the request, for the audit record.
     pub async fn open(&self, token: &str, source: Source) -> ServiceResult<ClaimedSecret> {
         let (tenant, target, claimed) = self.waiting(token).await?;
         self.store.take_entry(&name(token)?).await?.ok_or(ServiceError::NotFound(NOUN))?;
@@ -79,7 +84,9 @@ impl ClaimLinks {
         Ok(claimed)
     }
 
-    /// What waits for the token, and of whom. A secret that is good for nothing any more waits no longer.
+    /// Returns the secret that the token opens, with its tenant and target.
+    ///
+    /// A secret that is no longer valid is not found.
     async fn waiting(&self, token: &str) -> ServiceResult<(TenantId, Target, ClaimedSecret)> {
         let note = self.store.get_entry(&name(token)?).await?;
         let text = note.ok_or(ServiceError::NotFound(NOUN))?;
@@ -97,13 +104,14 @@ impl ClaimLinks {
         if is_good { Ok((tenant, target, ClaimedSecret { name, secret })) } else { Err(ServiceError::NotFound(NOUN)) }
     }
 
-    /// Whether the secret is a ticket that is neither used nor expired. What becomes of its key is looked at when it is used.
+    /// Whether the secret is a ticket that is neither used nor expired. Its key is checked when the ticket is used.
     async fn is_unused_ticket(&self, secret: &SecretText) -> ServiceResult<bool> {
         let Some(ticket) = Ticket::parse(secret.expose().as_bytes()) else { return Ok(false) };
         Ok(self.store.get_entry(&Ticket::name(self.gate.digester(), &ticket)).await?.is_some())
     }
 
-    /// Whether the secret leads to a key that is neither revoked nor expired. One that is disabled may be enabled again.
+    /// Whether the secret belongs to a key that is neither revoked nor expired. A disabled key counts, since it can be
+    /// enabled again.
     async fn opens_key(&self, secret: &SecretText) -> ServiceResult<bool> {
         let Some(secret) = self.gate.format().check(secret.expose().as_bytes()) else { return Ok(false) };
         let found = self.store.find_key(&self.gate.digester().digest(secret)).await?;
@@ -114,20 +122,22 @@ impl ClaimLinks {
     }
 }
 
-/// What an earlier version let wait was a key.
+/// The default of [`SealedSecret::name`]: an earlier version stored only keys.
 fn of_old() -> String {
     "key".to_owned()
 }
 
-/// The name of what a token opens. A token of another shape opens nothing, and asks no store.
+/// Returns the name under which the store has the secret of this token. A malformed token is rejected without a call of
+/// the store.
 fn name(token: &str) -> ServiceResult<String> {
-    // Those of an earlier version have no mark.
+    // Tokens of an earlier version have no prefix.
     let digits = token.strip_prefix("dc_").unwrap_or(token);
     let is_token = digits.len() == 64 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     is_token.then(|| token::name("claim", token)).ok_or(ServiceError::NotFound(NOUN))
 }
 
-/// The cipher of a token. Each token has its own key, used for one text: the nonce may stand still.
+/// Returns the cipher of a token. Each token has its own key, which encrypts one text only, so a constant nonce is
+/// safe.
 fn cipher(token: &str) -> (ChaCha20Poly1305, Nonce) {
     let key: [u8; 32] = Sha256::new().chain_update("dalston claim:").chain_update(token).finalize().into();
     (ChaCha20Poly1305::new(&Key::from(key)), Nonce::default())

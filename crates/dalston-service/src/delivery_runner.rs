@@ -1,4 +1,4 @@
-//! Deliveries of webhooks: taken from the outbox, sent, and tried again for about an hour.
+//! Webhook deliveries: takes them from the outbox, sends them, and retries them for about 70 minutes.
 
 use crate::{ServiceResult, in_flight::InFlight};
 use dalston_model::{AuditEntry, PageRequest, SharedClock, SharedEntropy, Source, Timestamp};
@@ -15,23 +15,23 @@ use tokio::{
     time::sleep,
 };
 
-/// A delivery that failed so often is tried again after so long; one that failed once more is given up.
+/// Delay after each failed attempt. A delivery that fails once more is given up.
 const DELAYS: [Duration; 4] =
     [Duration::from_secs(30), Duration::from_mins(2), Duration::from_mins(10), Duration::from_hours(1)];
-/// A delivery that was taken is this node's for so long.
+/// Time for which a delivery that was taken belongs to this node.
 const LEASE: Duration = Duration::from_mins(1);
-/// So many are taken at once: few enough for a slow endpoint to hear all of them within the lease.
+/// Maximum number of deliveries taken per call: few enough for a slow endpoint to receive all of them within the lease.
 const TAKEN: usize = 8;
-/// The outbox is looked into so often, about: events of other nodes, and retries, come that late.
+/// Mean polling interval of the outbox. Events of other nodes, and retries, are delayed by it.
 const POLL: Duration = Duration::from_secs(2);
-/// The endpoint is gone, and says so.
+/// HTTP status 410 (Gone): the endpoint no longer exists.
 const GONE: u16 = 410;
-/// Ended deliveries are kept for so long.
+/// Retention of ended deliveries.
 const KEPT: Duration = Duration::from_hours(30 * 24);
-/// So many are deleted at once.
+/// Maximum number of deliveries deleted per call of the store.
 const SWEPT: u32 = 1_000;
 
-/// Makes deliveries.
+/// Takes due deliveries from the outbox and sends them.
 pub struct DeliveryRunner {
     store: SharedWorkStorage,
     clock: SharedClock,
@@ -44,13 +44,14 @@ impl DeliveryRunner {
         Self { store, clock, entropy, due: Notify::new() }
     }
 
-    /// Tells that a delivery may be due. Whatever ends a job on this node calls it; without, a delivery goes out a little
-    /// later.
+    /// Notifies the runner that a delivery may be due.
+    ///
+    /// Called by everything on this node that ends a job. Without the call, a delivery is sent at the next poll.
     pub fn wake(&self) {
         self.due.notify_one();
     }
 
-    /// Makes deliveries until the other end of `ending` is dropped; those under way then are finished.
+    /// Sends deliveries until the sender of `ending` is dropped. Then waits for those in flight.
     pub async fn run(self: Arc<Self>, sender: Sender, mut ending: watch::Receiver<()>) {
         let sender = Arc::new(sender);
         let mut hand = InFlight::default();
@@ -77,7 +78,7 @@ impl DeliveryRunner {
         while sending.join_next().await.is_some() {}
     }
 
-    /// Sends what is at hand and may go, and takes more while there is room.
+    /// Sends the deliveries that may be sent now, and takes more while there is room.
     async fn fill(self: &Arc<Self>, hand: &mut InFlight, sending: &mut JoinSet<()>, sender: &Arc<Sender>) {
         loop {
             while let Some(due) = hand.next() {
@@ -105,8 +106,10 @@ impl DeliveryRunner {
         }
     }
 
-    /// The webhooks that are to get no more for now: those that have enough under way, and all of a tenant that has its
-    /// share. A page holds them all: [`Webhook::MOST`].
+    /// Returns the webhooks for which no deliveries are taken for now: those that have enough in flight, and all
+    /// webhooks of a tenant that has used up its share.
+    ///
+    /// One page has all webhooks of a tenant: see [`Webhook::MOST`].
     async fn passed_over(&self, hand: &InFlight) -> StoreResult<Vec<WebhookId>> {
         let mut but = hand.full();
         for tenant in hand.busy() {
@@ -116,7 +119,7 @@ impl DeliveryRunner {
         Ok(but)
     }
 
-    /// Tries a delivery, and notes how that went.
+    /// Attempts a delivery, and stores the outcome.
     async fn deliver(&self, sender: &Sender, due: DueDelivery) {
         let DueDelivery { delivery, webhook, secrets } = due;
         let letter = OutgoingDelivery {
@@ -129,7 +132,7 @@ impl DeliveryRunner {
         let sent = sender.send(&letter).await;
         let at = self.clock.now();
         if let Err(error) = self.note(&delivery, &webhook, sent, at).await {
-            // Its lease lapses, and it is tried again: at least once is the promise.
+            // The lease expires and the delivery is attempted again: delivery is at least once.
             tracing::warn!(
                 event = "delivery.finish_failed",
                 delivery = %delivery.id,
@@ -184,7 +187,7 @@ impl DeliveryRunner {
         Ok(())
     }
 
-    /// Switches a webhook off whose endpoint says that it is gone, unless it leads elsewhere by now.
+    /// Disables a webhook whose endpoint answered 410, unless its URL was changed meanwhile.
     async fn switch_off(&self, webhook: &Webhook, at: Timestamp) -> ServiceResult<bool> {
         let (tenant, id) = (&webhook.tenant, webhook.id);
         let is_same = |now: &Webhook| now.enabled && now.url == webhook.url;
@@ -196,7 +199,7 @@ impl DeliveryRunner {
         Ok(self.store.update_webhook(tenant, id, &patch, &entry).await?.is_some())
     }
 
-    /// Deletes ended deliveries that are old.
+    /// Deletes ended deliveries that are past their retention.
     pub async fn sweep(&self) -> ServiceResult<()> {
         let now = self.clock.now();
         let before = Timestamp::from_micros(now.as_micros().saturating_sub(micros(KEPT)));
@@ -204,16 +207,17 @@ impl DeliveryRunner {
         Ok(())
     }
 
-    /// Between half and one and a half of the time: nodes that started together look at different times.
+    /// Returns the polling interval, jittered between 50 % and 150 %, so that nodes that started together poll at
+    /// different times.
     fn until_the_next_look(&self) -> Duration {
         let mut chance = [128];
-        // Without chance they look together: that is no fault.
+        // Without randomness they poll at the same time, which does no harm.
         let _ = self.entropy.fill(&mut chance);
         POLL / 2 + POLL * u32::from(chance[0]) / 255
     }
 }
 
-/// How long a delivery waits that has failed so often; `None`: it is given up.
+/// Returns the delay after this number of failed attempts; `None` when the delivery is given up.
 fn delay(attempts: u32) -> Option<Duration> {
     let failed = usize::try_from(attempts).ok()?;
     DELAYS.get(failed.checked_sub(1)?).copied()

@@ -1,14 +1,16 @@
-//! Detached work: it runs to its end although nobody waits for it any more.
+//! Detached work: runs to completion even when its caller is dropped.
 
 use crate::{ServiceError, ServiceResult};
 use std::future::Future;
 
-/// Runs the work in a task of its own and returns its result. The server drops the handler of a client that disconnects;
-/// detached work continues, so that an effect and its record change together or not at all.
+/// Runs `work` in its own task and returns its result.
+///
+/// The server drops the handler of a client that disconnects. Detached work continues, so that an effect and its record
+/// change together or not at all.
 ///
 /// # Errors
 ///
-/// The work's own error, or [`ServiceError::Internal`] when it panicked or the runtime stopped.
+/// The error of the work, or [`ServiceError::Internal`] when it panicked or the runtime stopped.
 pub async fn detached<T, W>(work: W) -> ServiceResult<T>
 where
     T: Send + 'static,

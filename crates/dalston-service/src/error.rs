@@ -1,4 +1,4 @@
-//! What a use case says when it does not do what it was asked.
+//! The errors of the use cases.
 
 use dalston_auth::{AuthError, FieldError, PepperError, RejectionReason};
 use dalston_model::{EntropyError, ErrorCode, Timestamp};
@@ -7,63 +7,63 @@ use dalston_work::{QuotaExceeded, QuotaKind};
 use std::borrow::Cow;
 use thiserror::Error;
 
-/// Why a use case was not carried out.
+/// Why a use case failed.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum ServiceError {
-    /// The caller may not.
+    /// The caller is not permitted to do this.
     #[error("{}", .0.detail())]
     Refused(RejectionReason),
-    /// No such thing in the caller's tenant. Another tenant's thing is the same answer.
+    /// The caller's tenant has no such object. The answer is the same for an object of another tenant.
     #[error("{0} not found")]
     NotFound(&'static str),
-    /// The state of the thing does not allow it.
+    /// The state of the object does not allow the operation.
     #[error("{0}")]
     Conflict(Cow<'static, str>),
-    /// Well-formed, but not acceptable.
+    /// The request is well-formed, but some of its fields are not acceptable.
     #[error("The request is not acceptable")]
     Invalid(Vec<FieldError>),
-    /// Not well-formed.
+    /// The request is malformed.
     #[error("{0}")]
     Malformed(&'static str),
-    /// Not audio, or not the media type that is wanted.
+    /// The body is not audio, or not of the required media type.
     #[error("{0}")]
     UnsupportedMedia(Cow<'static, str>),
     /// The body is too large.
     #[error("The body is too large")]
     TooLarge,
-    /// No room on the disk.
+    /// The disk is full.
     #[error("No room to store this")]
     StorageFull,
-    /// A limit on audio, jobs or streams was reached.
+    /// A quota of audio, jobs or streams was exceeded.
     #[error("{excess}")]
     Excess {
-        /// Which.
+        /// The quota.
         excess: QuotaExceeded,
-        /// Seconds after which there may be room.
+        /// Seconds after which a retry may succeed.
         retry_after: u64,
     },
-    /// The store cannot be asked.
+    /// The store is unavailable.
     #[error("The store is not available")]
     Unavailable,
-    /// What it would take is not configured.
+    /// A component that the operation needs is not configured.
     #[error("{0}")]
     Unconfigured(&'static str),
-    /// What it would take, other than the store, gives no answer.
+    /// A component that the operation needs, other than the store, is unavailable.
     #[error("{0}")]
     Unreachable(&'static str),
-    /// A message reached nobody. What came of each attempt is for the client.
+    /// A message was delivered to nobody. The value has the result of each attempt, for the client.
     #[error("The message reached nobody")]
     Undelivered(serde_json::Value),
-    /// A fault of ours; the cause is in the log.
+    /// An internal error. Its cause is in the log.
     #[error("Internal error")]
     Internal,
 }
 
-/// What use cases return.
+/// The result of a use case.
 pub type ServiceResult<T> = Result<T, ServiceError>;
 
 impl ServiceError {
-    /// The stable code.
+    /// Returns the stable error code.
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Refused(refusal) => refusal.code(),
@@ -80,15 +80,17 @@ impl ServiceError {
         }
     }
 
-    /// A limit that was reached at the time `now`. A day's audio comes back with the next day; a job or a stream may end at
-    /// any time, and a minute is a fair guess.
+    /// Creates the error for a quota that was exceeded at the time `now`.
+    ///
+    /// `retry_after` is the rest of the day in seconds for the daily audio quota. It is 60 s for jobs and streams: one
+    /// may end at any time, and a minute is a reasonable guess.
     pub fn excess(excess: QuotaExceeded, now: Timestamp) -> Self {
         let of_day = now.as_secs().rem_euclid(86_400).unsigned_abs();
         let retry_after = if excess.limit == QuotaKind::Seconds { 86_400 - of_day } else { 60 };
         Self::Excess { excess, retry_after }
     }
 
-    /// One field that is not acceptable.
+    /// Creates the error for one field that is not acceptable.
     pub fn invalid(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![FieldError::new(field, detail)])
     }
@@ -100,7 +102,7 @@ impl From<RejectionReason> for ServiceError {
     }
 }
 
-/// Where no time is at hand: a close of a stream carries none.
+/// Uses a `retry_after` of 60 s. For the close of a stream, which has no time and reports none.
 impl From<QuotaExceeded> for ServiceError {
     fn from(excess: QuotaExceeded) -> Self {
         Self::Excess { excess, retry_after: 60 }

@@ -1,18 +1,18 @@
-//! The deliveries that this node has taken: so many go at once, so many of one tenant, and so many to one webhook.
+//! The deliveries that this node has taken, with limits on those in flight: in total, per tenant, and per webhook.
 
 use dalston_model::TenantId;
 use dalston_work::{DueDelivery, WebhookId};
 use std::collections::{HashMap, VecDeque};
 use tokio::task;
 
-/// Deliveries under way at once.
+/// Maximum number of deliveries in flight.
 const ALL: usize = 16;
-/// Of one tenant: however many slow endpoints it has, others are heard.
+/// Maximum per tenant: however many slow endpoints a tenant has, other tenants are served.
 const SHARE: usize = ALL.div_ceil(2);
-/// And to one webhook: a slow endpoint takes no more of them.
+/// Maximum per webhook: a slow endpoint blocks no more of them.
 const EACH: usize = 4;
 
-/// Deliveries that were taken.
+/// The taken deliveries: those that wait, and those in flight.
 #[derive(Default)]
 pub(crate) struct InFlight {
     waiting: VecDeque<DueDelivery>,
@@ -20,12 +20,12 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// Adds what was taken.
+    /// Adds deliveries that were taken.
     pub(crate) fn take(&mut self, taken: Vec<DueDelivery>) {
         self.waiting.extend(taken);
     }
 
-    /// The oldest delivery that may go now.
+    /// Removes and returns the oldest delivery that may be sent now.
     pub(crate) fn next(&mut self) -> Option<DueDelivery> {
         if self.under_way.len() >= ALL {
             return None;
@@ -35,22 +35,22 @@ impl InFlight {
         self.waiting.remove(at)
     }
 
-    /// Notes that a delivery is under way.
+    /// Records that a delivery is in flight.
     pub(crate) fn begun(&mut self, task: task::Id, tenant: TenantId, webhook: WebhookId) {
         self.under_way.insert(task, (tenant, webhook));
     }
 
-    /// Notes that it has ended.
+    /// Records that a delivery has ended.
     pub(crate) fn ended(&mut self, task: task::Id) {
         self.under_way.remove(&task);
     }
 
-    /// How many more may be under way.
+    /// Returns how many more deliveries may be in flight.
     pub(crate) fn room(&self) -> usize {
         ALL.saturating_sub(self.under_way.len())
     }
 
-    /// The webhooks that have enough at hand.
+    /// Returns the webhooks that have reached their limit.
     pub(crate) fn full(&self) -> Vec<WebhookId> {
         let ids = self.under_way.values().map(|(_, id)| *id);
         let mut full: Vec<WebhookId> = ids.filter(|id| self.to(*id) >= EACH).collect();
@@ -59,7 +59,7 @@ impl InFlight {
         full
     }
 
-    /// The tenants that have their share at hand.
+    /// Returns the tenants that have reached their limit.
     pub(crate) fn busy(&self) -> Vec<TenantId> {
         let tenants = self.under_way.values().map(|(tenant, _)| tenant);
         let mut busy: Vec<TenantId> = tenants.filter(|tenant| self.of(tenant) >= SHARE).cloned().collect();

@@ -1,4 +1,4 @@
-//! What the parts of a node tell each other about jobs: that one came, that one changed, that one is to stop.
+//! In-process notifications about jobs: new, changed, or to be stopped.
 
 use crate::{Shares, TakenPlace, TenantPresence};
 use dalston_model::TenantId;
@@ -16,27 +16,27 @@ use tokio::{
     time::timeout,
 };
 
-/// So many wait for jobs on this node at most.
+/// Maximum number of concurrent waits for jobs on this node.
 const SEATS: usize = 1_000;
-/// What another node does with a job is seen so often.
+/// Polling interval of a wait. Changes on other nodes are noticed this late.
 const LOOK: Duration = Duration::from_secs(1);
-/// Progress that is not known.
+/// Progress unknown.
 const UNKNOWN: u16 = u16::MAX;
 
-/// Why the work on a job is stopped from this side.
+/// Why this node stops its work on a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StopReason {
-    /// A caller cancelled it.
+    /// A caller cancelled the job.
     Cancelled,
-    /// Its lease does not count any more.
+    /// The lease is no longer valid.
     Lost,
-    /// The attempt took longer than it may.
+    /// The attempt exceeded its time limit.
     TooLong,
-    /// The gateway stops.
+    /// The gateway is shutting down.
     Stopping,
 }
 
-/// The work on a job on this node.
+/// A job that this node works on.
 pub(crate) struct RunningJob {
     pub(crate) lease: JobLease,
     progress: AtomicU16,
@@ -45,34 +45,34 @@ pub(crate) struct RunningJob {
 }
 
 impl RunningJob {
-    /// How far it has come, in thousandths.
+    /// Returns the progress in thousandths; `None` when unknown.
     pub(crate) fn progress(&self) -> Option<u16> {
         Some(self.progress.load(Ordering::Relaxed)).filter(|progress| *progress != UNKNOWN)
     }
 
-    /// Notes how far it has come.
+    /// Sets the progress, in thousandths.
     pub(crate) fn advance(&self, thousandths: u16) {
         self.progress.store(thousandths.min(1_000), Ordering::Relaxed);
     }
 
-    /// Stops it. The first reason counts.
+    /// Stops the work. The first reason is kept.
     pub(crate) fn stop(&self, why: StopReason) {
         let _ = self.why.set(why);
         self.stop.send_replace(true);
     }
 
-    /// Why it was stopped, if it was.
+    /// Returns the reason, if the work was stopped.
     pub(crate) fn why(&self) -> Option<StopReason> {
         self.why.get().copied()
     }
 
-    /// Tells when to stop.
+    /// Returns a receiver that becomes true when the work must stop.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stop.subscribe()
     }
 }
 
-/// The board.
+/// The notifications and the running jobs of this node.
 pub(crate) struct JobNotifier {
     came: Notify,
     orphaned: Notify,
@@ -83,7 +83,7 @@ pub(crate) struct JobNotifier {
 }
 
 impl JobNotifier {
-    /// An empty one, for the tenants of this crowd.
+    /// Creates a notifier without jobs. `crowd` determines each tenant's share of the wait slots.
     pub(crate) fn new(crowd: Arc<TenantPresence>) -> Arc<Self> {
         Arc::new(Self {
             came: Notify::new(),
@@ -95,34 +95,34 @@ impl JobNotifier {
         })
     }
 
-    /// Says that there may be something to do.
+    /// Notifies the dispatcher that a job may be available, or that there is room for one.
     pub(crate) fn job_available(&self) {
         self.came.notify_one();
     }
 
-    /// Waits until somebody says so.
+    /// Waits for [`Self::job_available`].
     pub(crate) async fn wait_for_job(&self) {
         self.came.notified().await;
     }
 
-    /// Says that a key is live no more: its jobs that wait are cancelled where it was revoked.
+    /// Notifies the dispatcher that a key is no longer valid. If it was revoked, its queued jobs are cancelled.
     pub(crate) fn key_revoked(&self) {
         self.orphaned.notify_one();
     }
 
-    /// Waits until somebody says so.
+    /// Waits for [`Self::key_revoked`].
     pub(crate) async fn orphans(&self) {
         self.orphaned.notified().await;
     }
 
-    /// Says that a job is not as it was.
+    /// Notifies the subscribers of a job that it changed.
     pub(crate) fn changed(&self, id: JobId) {
         if let Some(watched) = self.watched().get(&id) {
             watched.changes.send_replace(());
         }
     }
 
-    /// Begins the work under a lease.
+    /// Registers the work under a lease.
     pub(crate) fn begin(&self, lease: JobLease) -> Arc<RunningJob> {
         let run = RunningJob {
             lease,
@@ -132,14 +132,14 @@ impl JobNotifier {
         };
         let run = Arc::new(run);
         let mut runs = self.runs();
-        // An attempt that has lost its lease may still be on its way out: the new one takes its place.
+        // An attempt whose lease is lost may still be stopping. The new attempt replaces it.
         if let Some(before) = runs.insert(run.lease.job, run.clone()) {
             before.stop(StopReason::Lost);
         }
         run
     }
 
-    /// Ends the work: there is room for more.
+    /// Deregisters the work, and notifies the subscribers of the job and the dispatcher, which has room for another.
     pub(crate) fn end(&self, run: &Arc<RunningJob>) {
         let mut runs = self.runs();
         if runs.get(&run.lease.job).is_some_and(|current| Arc::ptr_eq(current, run)) {
@@ -150,45 +150,45 @@ impl JobNotifier {
         self.job_available();
     }
 
-    /// All work of this node.
+    /// Returns all running jobs of this node.
     pub(crate) fn running(&self) -> Vec<Arc<RunningJob>> {
         self.runs().values().cloned().collect()
     }
 
-    /// Whose it is, job by job.
+    /// Returns the tenant of each running job. A tenant occurs once per job.
     pub(crate) fn tenants(&self) -> Vec<TenantId> {
         self.runs().values().map(|run| run.lease.tenant.clone()).collect()
     }
 
-    /// How much there is of it.
+    /// Returns the number of running jobs.
     pub(crate) fn count(&self) -> usize {
         self.runs().len()
     }
 
-    /// Stops the work on a job, if this node works on it.
+    /// Stops the work on a job, if it runs on this node.
     pub(crate) fn cancel(&self, id: JobId) {
         if let Some(run) = self.runs().get(&id) {
             run.stop(StopReason::Cancelled);
         }
     }
 
-    /// Says that the gateway stops: no work begins any more, and nobody waits.
+    /// Begins the shutdown: no further work starts, and all waits return.
     pub(crate) fn stop(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Waits until somebody says so.
+    /// Waits for [`Self::stop`].
     pub(crate) async fn stopped(&self) {
-        // Whoever asks holds the board, and with it the other end.
+        // The caller holds this notifier and with it the sender, so `wait_for` cannot fail.
         let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
     }
 
-    /// Whether somebody said so.
+    /// Whether [`Self::stop`] was called.
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
     }
 
-    /// A seat for somebody of this tenant. `None`: there is none.
+    /// Reserves a wait slot for this tenant. Returns `None` when there is none.
     pub(crate) fn seat(self: &Arc<Self>, tenant: &TenantId) -> Option<WaitSlot> {
         Some(WaitSlot { board: self.clone(), _place: self.seats.take(tenant)? })
     }
@@ -202,20 +202,20 @@ impl JobNotifier {
     }
 }
 
-/// A job that somebody looks at.
+/// A job with subscribers.
 struct WatchedJob {
     changes: watch::Sender<()>,
     watchers: usize,
 }
 
-/// The right to wait for a job on this node, of which a tenant has a share. Free again when this is dropped.
+/// A slot for waiting for a job on this node. Each tenant has a share of the slots. Released on drop.
 pub struct WaitSlot {
     board: Arc<JobNotifier>,
     _place: TakenPlace<TenantId>,
 }
 
 impl WaitSlot {
-    /// Looks at a job from now on.
+    /// Subscribes to changes of a job, from now on.
     pub fn watch(self, id: JobId) -> JobSubscription {
         let board = self.board.clone();
         let mut all = board.watched();
@@ -227,7 +227,7 @@ impl WaitSlot {
     }
 }
 
-/// Somebody who looks at a job.
+/// A subscription to the changes of a job.
 pub struct JobSubscription {
     board: Arc<JobNotifier>,
     id: JobId,
@@ -236,7 +236,8 @@ pub struct JobSubscription {
 }
 
 impl JobSubscription {
-    /// Waits until the job is worth another look: it changed on this node, or a second has gone.
+    /// Waits until the job should be read again: it changed on this node, a second has passed, or the gateway shuts
+    /// down.
     pub async fn next(&mut self) {
         tokio::select! {
             () = self.board.stopped() => {}
@@ -244,7 +245,7 @@ impl JobSubscription {
         }
     }
 
-    /// Whether there is nothing to wait for any more: the gateway stops.
+    /// Whether waiting has become pointless because the gateway shuts down.
     pub fn is_over(&self) -> bool {
         self.board.is_stopping()
     }

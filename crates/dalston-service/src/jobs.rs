@@ -1,4 +1,4 @@
-//! Jobs: upload, list, get, cancel, purge.
+//! Jobs: upload, list, get, wait, cancel, purge.
 
 use crate::{
     Blobs, BucketError, DeliveryRunner, ServiceError, ServiceResult, StagedUpload, WaitSlot, blobs::Blob, detached,
@@ -18,41 +18,43 @@ use tokio::{fs::File, time::sleep};
 
 pub(crate) const NOUN: &str = "Job";
 
-/// What came with an audio file.
+/// The client's description of an uploaded audio file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Upload {
-    /// What the client called the file.
+    /// The file name given by the client.
     pub filename: Option<FileName>,
-    /// What the client said that it is.
+    /// The media type given by the client.
     pub content_type: Option<String>,
-    /// The model that is asked for.
+    /// The requested model.
     pub model: Option<String>,
-    /// The language that is asked for.
+    /// The requested language.
     pub language: Option<String>,
-    /// What is asked for besides.
+    /// Further requested options.
     pub options: JobOptions,
-    /// The client's own object.
+    /// The client's own metadata object.
     pub metadata: Metadata,
 }
 
-/// What came of a cancel.
+/// The result of cancelling a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancelled {
-    /// It has ended.
+    /// The job has ended.
     Cancelled,
-    /// Its engine was asked to stop.
+    /// The engine was asked to stop. The job ends when it has stopped.
     Cancelling,
 }
 
-/// Rights that a job is shown to: that to read jobs, and that to create them, for whoever waits for its own upload. Routes
-/// that show a job by its id take the first.
+/// Rights with which a caller may see a job.
+///
+/// [`rights::JobsRead`] is the right that routes require which show a job by its id. [`rights::JobsWrite`] is for a
+/// caller that waits for its own upload.
 pub trait SeesJobs: Right {}
 
 impl SeesJobs for rights::JobsRead {}
 
 impl SeesJobs for rights::JobsWrite {}
 
-/// The use cases on jobs.
+/// The use cases for jobs.
 pub struct Jobs {
     pub(crate) store: SharedWorkStorage,
     pub(crate) gate: Arc<Gate>,
@@ -60,7 +62,7 @@ pub struct Jobs {
     pub(crate) board: Arc<JobNotifier>,
     pub(crate) deliveries: Arc<DeliveryRunner>,
     pub(crate) decoders: Arc<Decoders>,
-    /// Whether the engine takes only what the decoders decode.
+    /// Whether the engine accepts only audio that the decoders can decode.
     pub(crate) is_built_in: bool,
     pub(crate) max_audio_seconds: u32,
     pub(crate) clock: SharedClock,
@@ -68,31 +70,35 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// The greatest length of an upload in bytes.
+    /// Returns the maximum size of an upload, in bytes.
     pub fn max_bytes(&self) -> u64 {
         self.blobs.max_bytes()
     }
 
-    /// Finds out whether the bucket of the settings, if there is one, may be used: for a start, which an outage does not
-    /// stop.
+    /// Checks whether the configured bucket, if any, is usable.
+    ///
+    /// For the start of the gateway. An outage is not an error, so it does not prevent a start.
     pub async fn check_bucket(&self) -> Result<(), BucketError> {
         self.blobs.check().await
     }
 
-    /// Refuses an upload of so many bytes when the disk has no room for it.
+    /// Checks that the disk has room for an upload of `bytes` bytes. Fails with [`ServiceError::StorageFull`]
+    /// otherwise.
     pub async fn room(&self, _permit: &Permit<rights::JobsWrite>, bytes: u64) -> ServiceResult<()> {
         self.blobs.room(bytes).await
     }
 
-    /// A file for an upload that is about to arrive. `digest` asks for its SHA-256.
+    /// Creates a file for an upload that is about to arrive. `digest` requests its SHA-256.
     pub async fn stage(&self, _permit: &Permit<rights::JobsWrite>, digest: bool) -> ServiceResult<StagedUpload> {
         let id = JobId::new(self.clock.now(), &*self.entropy)?;
         self.blobs.stage(id, digest).await
     }
 
-    /// Makes a job of an upload that has arrived. A repeated upload gets the job of the first, as it is now; when that was
-    /// purged meanwhile, `NotFound`: to tell of it as of a job that is there would not be true, and to make another would
-    /// bring back what was deleted.
+    /// Creates a job from an upload that has arrived.
+    ///
+    /// A repeated request with the same idempotency key returns the job of the first one in its present state. If that
+    /// job has been purged, it returns [`ServiceError::NotFound`]: reporting the job as present would be false, and
+    /// creating another would restore deleted data.
     pub async fn create(
         &self,
         permit: &Permit<rights::JobsWrite>,
@@ -163,7 +169,8 @@ impl Jobs {
         }
     }
 
-    /// What the file is, which must be something that the engine may read. A client that goes away takes the probe with it.
+    /// Identifies the audio format, which must be one that the engine may read. The probe is aborted when the client
+    /// disconnects.
     async fn identify(&self, permit: &Permit<rights::JobsWrite>, staged: &StagedUpload) -> ServiceResult<Audio> {
         if staged.size() == 0 {
             return Err(ServiceError::Invalid(vec![FieldError::new("file", "must not be empty")]));
@@ -192,7 +199,7 @@ impl Jobs {
         }
     }
 
-    /// Refuses audio that is longer than is taken, as far as its length is known.
+    /// Rejects audio that is longer than the limit, as far as its length is known.
     fn check_length(&self, audio: &Audio, bytes: u64) -> ServiceResult<()> {
         let Some(seconds) = audio.duration_seconds else { return Ok(()) };
         if seconds > most_seconds(bytes) {
@@ -205,7 +212,7 @@ impl Jobs {
         Ok(())
     }
 
-    /// A page of the tenant's jobs, of one status when it is given.
+    /// Lists a page of the tenant's jobs, with this `status` if given.
     pub async fn list(
         &self,
         permit: &Permit<rights::JobsRead>,
@@ -215,25 +222,27 @@ impl Jobs {
         Ok(self.store.jobs(permit.tenant(), page, status).await?)
     }
 
-    /// The job of this id.
+    /// Returns the job with this id.
     pub async fn get<R: SeesJobs>(&self, permit: &Permit<R>, id: JobId) -> ServiceResult<Job> {
         self.store.job(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
     }
 
-    /// The job once it has ended, or as it is after this time at most. As it is at once when too many wait. A store that
-    /// cannot be asked is asked again: the job is then as it was seen last.
+    /// Waits until the job has ended, at most for `patience`, and returns its latest state.
+    ///
+    /// Returns the job immediately when too many callers wait already. When the store is unavailable, it keeps polling,
+    /// and returns the last state that it read.
     pub async fn ended<R: SeesJobs>(&self, permit: &Permit<R>, job: Job, patience: Duration) -> ServiceResult<Job> {
         if patience.is_zero() || job.status.is_ended() {
             return Ok(job);
         }
         match self.seat(permit) {
-            // In a box: each command would be as large as this wait.
+            // Boxed: otherwise the future of each command would be as large as this wait.
             Some(seat) => Box::pin(self.awaited(permit, job, seat, patience)).await,
             None => Ok(job),
         }
     }
 
-    /// The same, for somebody who has a seat already.
+    /// Like [`Jobs::ended`], for a caller that already holds a wait slot.
     pub async fn awaited<R: SeesJobs>(
         &self,
         permit: &Permit<R>,
@@ -242,7 +251,7 @@ impl Jobs {
         patience: Duration,
     ) -> ServiceResult<Job> {
         let (mut watch, mut over) = (seat.watch(job.id), pin!(sleep(patience)));
-        // From here on no change is missed.
+        // The subscription exists from here on, so no change is missed.
         loop {
             match self.again(permit, job.id).await {
                 Ok(seen) => job = seen,
@@ -259,18 +268,20 @@ impl Jobs {
         }
     }
 
-    /// The job of this id, for a caller who was permitted long ago: what it may is looked at again.
+    /// Reads the job again for a caller that was authorized some time ago: revalidates the caller's permissions first.
     async fn again<R: SeesJobs>(&self, permit: &Permit<R>, id: JobId) -> ServiceResult<Job> {
         let caller = self.gate.revalidate(permit.caller()).await?;
         self.get(&caller.permit::<R>()?, id).await
     }
 
-    /// A seat for whoever will wait for a job. `None`: too many of the tenant wait, or too many at all.
+    /// Reserves a slot for waiting for a job.
+    ///
+    /// Returns `None` when the tenant holds its share of the slots, or all slots are taken.
     pub fn seat<R: SeesJobs>(&self, permit: &Permit<R>) -> Option<WaitSlot> {
         self.board.seat(permit.tenant())
     }
 
-    /// Cancels a job that has not ended.
+    /// Cancels a job that has not ended. Fails with [`ServiceError::Conflict`] when it has.
     pub async fn cancel(&self, permit: &Permit<rights::JobsWrite>, id: JobId) -> ServiceResult<Cancelled> {
         let now = self.clock.now();
         let entry = permit.entry(now, WorkAction::JOB_CANCELLED, WorkTarget::Job(id).into(), json!({}));
@@ -290,7 +301,8 @@ impl Jobs {
         }
     }
 
-    /// Deletes an ended job: its row, then its audio and its transcript.
+    /// Deletes an ended job: its row first, then its audio and transcript. Fails with [`ServiceError::Conflict`] when
+    /// it has not ended.
     pub async fn purge(&self, permit: &Permit<rights::JobsWrite>, id: JobId) -> ServiceResult<()> {
         let job = self.get(permit, id).await?;
         let entry = permit.entry(self.clock.now(), WorkAction::JOB_DELETED, WorkTarget::Job(id).into(), json!({}));
@@ -303,12 +315,12 @@ impl Jobs {
         }
     }
 
-    /// Says that the gateway stops: no job begins any more, and nobody waits for one.
+    /// Begins the shutdown: no further job starts, and all waits return.
     pub fn stop(&self) {
         self.board.stop();
     }
 
-    /// Finishes uploads and purges that a crash cut off.
+    /// Finishes uploads and purges that a crash interrupted.
     pub async fn recover(&self) -> ServiceResult<()> {
         let (kept, deleted) = self.blobs.recover(&*self.store, &self.clock).await?;
         if kept + deleted > 0 {
@@ -318,8 +330,10 @@ impl Jobs {
     }
 }
 
-/// Deletes a job that has ended: its row, then what is kept of it. What a crash or an outage leaves of that is for
-/// recovery: the job is gone, and a repeated request would not find it.
+/// Deletes an ended job: its row, then its files.
+///
+/// After a crash or an outage, recovery deletes the remaining files: the row is gone, so a repeated request would not
+/// find the job.
 pub(crate) async fn erase(
     store: &dyn WorkStorage,
     blobs: &Blobs,
@@ -343,9 +357,9 @@ pub(crate) async fn erase(
     Ok(erased)
 }
 
-/// What clients read of audio that only an engine of one's own may read.
+/// The error message for audio that the built-in engine cannot decode.
 fn foreign(codec: &str) -> String {
-    // The name comes from a process that reads hostile files.
+    // The codec name comes from a process that reads hostile files, so it is filtered and truncated.
     let codec: String = codec.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(40).collect();
     format!(
         "The built-in engine cannot decode {codec}; set DALSTON_ENGINE_URL or DALSTON_ENGINE_COMMAND for an engine that can"

@@ -1,5 +1,7 @@
-//! The use cases: keys, tenants, jobs, streams, status. Each takes a `Permit`, makes the time and the ids, asks the
-//! store for one atomic step, and says what came of it.
+//! The use cases: keys, tenants, jobs, streams, webhooks, audit log, status.
+//!
+//! A use case takes a `Permit`, generates timestamps and ids, runs one atomic operation of the store, and returns its
+//! outcome.
 
 mod audits;
 mod blobs;
@@ -70,5 +72,5 @@ pub use webhooks::{CreateWebhook, RotatedWebhook, Webhooks};
 pub use whoami_cache::WhoamiCache;
 pub use workers::{WorkerRegistration, Workers};
 
-/// How a rotation treats the secret before it.
+/// How a rotation treats the previous secret.
 pub use dalston_store::Overlap;

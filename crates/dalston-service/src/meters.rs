@@ -1,4 +1,4 @@
-//! Meters: how much audio a key and a tenant used, and how much they may.
+//! Audio usage and quotas of keys and tenants.
 
 use crate::{ServiceError, ServiceResult};
 use dalston_auth::{Permit, RejectionReason, Right, rights};
@@ -6,22 +6,22 @@ use dalston_model::{Day, KeyId, SharedClock, Target, TenantId};
 use dalston_work::{MeteredDay, Quota, QuotaKind, QuotaOwner, SharedWorkStorage, WorkAction};
 use serde_json::json;
 
-/// Audio is shown for so many days.
+/// Number of days whose usage is reported.
 const DAYS_SHOWN: i32 = 30;
 
-/// The audio of a key or a tenant.
+/// The audio usage and the quota of a key or a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meter {
-    /// What it may.
+    /// The quota.
     pub quota: Quota,
-    /// Today, by the node's clock.
+    /// The current day, by the node's clock.
     pub today: Day,
-    /// What it used, newest day first; days without audio are left out.
+    /// Usage per day, newest first. Days without audio are omitted.
     pub days: Vec<MeteredDay>,
 }
 
 impl Meter {
-    /// Whole seconds that are left today; `None` without a limit.
+    /// Returns the whole seconds of audio that are left today; `None` when unlimited.
     pub fn seconds_left(&self) -> Option<u64> {
         let today = self.days.iter().find(|day| day.day == self.today);
         let used = today.map_or(0, |day| day.jobs_ms + day.streams_ms);
@@ -29,7 +29,7 @@ impl Meter {
     }
 }
 
-/// The use cases on meters.
+/// The use cases for audio usage and quotas.
 pub struct Meters {
     store: SharedWorkStorage,
     clock: SharedClock,
@@ -40,17 +40,17 @@ impl Meters {
         Self { store, clock }
     }
 
-    /// The audio of the caller's tenant.
+    /// Returns the usage of the caller's tenant.
     pub async fn of_tenant(&self, permit: &Permit<rights::Admin>) -> ServiceResult<Meter> {
         self.read(&QuotaOwner::Tenant(permit.tenant().clone())).await
     }
 
-    /// The audio of a key of the caller's tenant; an empty meter for one that is not there.
+    /// Returns the usage of a key of the caller's tenant. Returns an empty meter when there is no such key.
     pub async fn of_key(&self, permit: &Permit<rights::Admin>, id: KeyId) -> ServiceResult<Meter> {
         self.read(&QuotaOwner::Key(permit.tenant().clone(), id)).await
     }
 
-    /// Sets what a key may, that does not go beyond the caller.
+    /// Sets the quota of a key. The key's scopes must not exceed the caller's.
     pub async fn limit_key(&self, permit: &Permit<rights::Admin>, id: KeyId, quota: &Quota) -> ServiceResult<Meter> {
         let unknown = || ServiceError::NotFound("API key");
         let key = self.store.key(permit.tenant(), id).await?.ok_or_else(unknown)?.key;
@@ -65,7 +65,7 @@ impl Meters {
         }
     }
 
-    /// Sets what a tenant may: the platform's business, not its own.
+    /// Sets the quota of a tenant. Only the platform may do this, not the tenant itself.
     pub async fn limit_tenant(
         &self,
         permit: &Permit<rights::Platform>,

@@ -1,4 +1,4 @@
-//! How the service speaks to people: through a chat, in words of its own or of a language model.
+//! Notifications to people: through a chat, with fixed texts or texts composed by a language model.
 
 use crate::ServiceResult;
 use async_trait::async_trait;
@@ -9,60 +9,60 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Why a message did not arrive.
+/// Why a message was not delivered.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum NotDelivered {
-    /// The chat does not take it: nobody there, or the bot is blocked.
+    /// The chat rejects the message: the user is unknown, or has blocked the bot.
     #[error("refused")]
     Refused,
-    /// The chat has no room for it now.
+    /// The chat is rate-limited or busy. A retry may succeed.
     #[error("busy")]
     Busy,
-    /// The chat cannot be reached. Whether the message arrived is not known.
+    /// The chat is unreachable. It is unknown whether the message arrived.
     #[error("unreachable")]
     Unreachable,
 }
 
-/// How the chat is.
+/// The state of the chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChatState {
-    /// How updates come: `poll` or `webhook`.
+    /// How updates are received: `poll` or `webhook`.
     pub updates: String,
-    /// Whether this node is the one that polls; null where updates come by webhook.
+    /// Whether this node is the one that polls; null when updates are received by webhook.
     pub polling: Option<bool>,
-    /// The name of the bot; null before the chat told it.
+    /// The name of the bot; null until the chat has reported it.
     pub bot: Option<String>,
-    /// Whether the last call to the chat was answered; null before the first.
+    /// Whether the last call of the chat was answered; null before the first call.
     pub reachable: Option<bool>,
-    /// When the last update came; null before the first.
+    /// When the last update was received; null before the first.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_update_at: Option<Timestamp>,
 }
 
-/// A chat with people.
+/// Sends messages to users of a chat.
 #[async_trait]
 pub trait Notifier: Send + Sync {
-    /// Sends a plain text to a user. Gives the id of the message.
+    /// Sends a plain text to a user. Returns the id of the message.
     async fn send(&self, user: i64, text: &str) -> Result<i64, NotDelivered>;
 
-    /// How the chat is.
+    /// Returns the state of the chat.
     fn state(&self) -> ChatState;
 }
 
-/// Somebody who puts things into words.
+/// Composes messages, with a language model.
 #[async_trait]
 pub trait MessageComposer: Send + Sync {
-    /// A message about what is asked for.
+    /// Composes a message about the given subject.
     async fn write(&self, about: &str) -> ServiceResult<String>;
 }
 
-/// The ways to speak that are configured.
+/// The configured channels to the administrators.
 #[derive(Clone, Default)]
 pub struct Notifications {
     /// The chat.
     pub messenger: Option<Arc<dyn Notifier>>,
     /// The language model.
     pub writer: Option<Arc<dyn MessageComposer>>,
-    /// Whom the service speaks to.
+    /// The recipients of notifications.
     pub administrators: Administrators,
 }

@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
-/// A repeated nudge is known for a day.
+/// How long the result of a nudge is kept for repeated requests.
 const REPEAT: Duration = Duration::from_hours(24);
 
-/// Who words a nudge.
+/// Who writes the text of a nudge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NudgeAuthor {
-    /// The message is sent as it is.
+    /// The message is sent unchanged.
     Direct,
-    /// A language model writes it.
+    /// A language model writes the text.
     Llm,
 }
 
@@ -29,26 +29,26 @@ impl NudgeAuthor {
     }
 }
 
-/// The nudge that is asked for.
+/// A request to send a nudge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NudgeRequest {
-    /// What to say, or to write about.
+    /// The message to send, or the subject for the language model.
     pub message: String,
-    /// Who words it.
+    /// Who writes the text.
     pub wording: NudgeAuthor,
-    /// To this administrator; `None`: to all.
+    /// The administrator who receives it; `None`: all of them.
     pub user: Option<i64>,
 }
 
-/// A nudge that may be repeated, in the store.
+/// The stored state of a nudge with an idempotency key.
 #[derive(Serialize, Deserialize)]
 struct StoredNudge {
     fingerprint: String,
-    /// `null` while it is under way.
+    /// `null` while the nudge is being sent.
     result: Option<NudgeResult>,
 }
 
-/// The use cases on nudges.
+/// The use cases for nudges.
 pub struct Nudges {
     store: SharedWorkStorage,
     clock: SharedClock,
@@ -61,8 +61,10 @@ impl Nudges {
         Self { store, clock, voice, mask }
     }
 
-    /// Sends the nudge; a repeated one sends nothing and gives what came of the first. Fails with
-    /// [`ServiceError::Undelivered`] when it reached nobody.
+    /// Sends the nudge.
+    ///
+    /// A repeated request with the same idempotency key sends nothing and returns the result of the first. Fails with
+    /// [`ServiceError::Undelivered`] when no administrator received the message.
     pub async fn send(
         &self,
         permit: &Permit<rights::Nudge>,
@@ -81,21 +83,22 @@ impl Nudges {
         match self.deliver(permit, nudge, &users).await {
             Ok(result) => {
                 let done = json!(StoredNudge { fingerprint, result: Some(result.clone()) }).to_string();
-                // It was sent, whatever the store says now; a repetition finds it under way and sends nothing.
+                // The message was sent, so an error of the store does not fail the request. A repeated request finds
+                // the nudge in progress, and sends nothing.
                 if let Err(error) = self.store.put_entry(&name, Some(&begun), &done, REPEAT).await {
                     tracing::error!(event = "nudge.store_failed", %error, "could not store the result of a nudge");
                 }
                 outcome(result)
             }
             Err(error) => {
-                // Nothing was sent, so a repetition may.
+                // Nothing was sent, so a repeated request may send it.
                 self.store.take_entry(&name).await?;
                 Err(error)
             }
         }
     }
 
-    /// Whom to send to. Fails where there is no way to reach anybody.
+    /// Returns the recipients. Fails when no channel to them is configured.
     fn users(&self, user: Option<i64>) -> ServiceResult<Vec<i64>> {
         let all = self.voice.administrators.ids();
         if self.voice.messenger.is_none() || all.is_empty() {
@@ -108,7 +111,7 @@ impl Nudges {
         }
     }
 
-    /// What came of a nudge before.
+    /// Returns the result of the first request with this idempotency key.
     async fn repeated(&self, name: &str, fingerprint: &str) -> ServiceResult<NudgeOutcome> {
         let text = self.store.get_entry(name).await?.ok_or(ServiceError::Unavailable)?;
         let kept: StoredNudge = serde_json::from_str(&text).map_err(|_| ServiceError::Internal)?;
@@ -133,7 +136,7 @@ impl Nudges {
             (NudgeAuthor::Llm, Some(writer)) => writer.write(&nudge.message).await?,
             (NudgeAuthor::Llm, None) => return Err(unconfigured),
         };
-        // A chat keeps what it is told: no secret goes there.
+        // A chat stores its messages, so secrets are masked.
         let text = self.mask.text(&text);
         let mut results = Vec::new();
         let mut sent = 0_u32;

@@ -1,4 +1,4 @@
-//! Transcripts in the shapes that OpenAI gives them.
+//! Transcripts in the response formats of OpenAI's API.
 
 use crate::{
     RenderedPieces, Transcript,
@@ -9,34 +9,34 @@ use dalston_engine::{Layout, Segment, SubtitleFormat};
 use serde_json::json;
 use std::{cell::Cell, io, iter, num::NonZeroUsize};
 
-/// How a transcript is given.
+/// A response format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TranscriptShape {
-    /// An object with the text.
+    /// A JSON object with the text.
     Json,
-    /// The text.
+    /// The plain text.
     Text,
-    /// SubRip, a subtitle for each segment.
+    /// SubRip, one subtitle per segment.
     Srt,
-    /// WebVTT, a subtitle for each segment.
+    /// WebVTT, one subtitle per segment.
     Vtt,
-    /// An object with the text, and what else is wanted.
+    /// A JSON object with the text and the requested details.
     Verbose {
-        /// With segments.
+        /// Whether to include segments.
         segments: bool,
-        /// With words.
+        /// Whether to include words.
         words: bool,
-        /// Whether it is a translation.
+        /// Whether the text is a translation.
         translated: bool,
     },
-    /// Server-sent events: a piece of the text for each segment, then the whole.
+    /// Server-sent events: a text delta per segment, then the whole text.
     Events,
 }
 
 impl Transcript {
-    /// In this shape.
+    /// Renders the transcript in this format.
     pub fn shaped(self, shape: TranscriptShape) -> io::Result<RenderedPieces> {
-        // Nothing is wrapped: whoever wants lines asks our own export.
+        // Text is not wrapped. Clients that want wrapped lines use the gateway's own export.
         let whole = Layout { line_length: NonZeroUsize::MAX, lines: NonZeroUsize::MIN };
         match shape {
             TranscriptShape::Json => {
@@ -99,15 +99,16 @@ impl Transcript {
         Ok(Box::new(pieces.chain(said("}\n\ndata: [DONE]\n\n"))))
     }
 
-    /// The note as a further member of an object, if there is one.
+    /// Renders the note, if any, as a further member of a JSON object.
     fn noted(&self) -> RenderedPieces {
         let member = self.note().map(|note| Ok(Bytes::from(format!(",\"note\":{}", json!(note)))));
         Box::new(member.into_iter())
     }
 }
 
-/// A segment with all members that OpenAI's clients want. What only Whisper knows is 0, what the engine said of its
-/// confidence is there.
+/// Renders a segment with all members that OpenAI's clients expect.
+///
+/// Members that only Whisper can provide are 0 or empty. `avg_logprob` is derived from the engine's confidence.
 fn verbose(id: u64, segment: &Segment) -> serde_json::Value {
     json!({
         "id": id,

@@ -1,18 +1,18 @@
-//! What the process uses, as the kernel tells.
+//! Resource usage of this process, as reported by the kernel.
 
 use std::fs;
 
-/// Memory and processor time of this process; `None` where the kernel does not tell.
+/// Memory and processor time of this process. A field is `None` when the kernel does not report it.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Process {
-    /// Resident memory in bytes; null where the kernel does not tell.
+    /// Resident memory in bytes; null when the kernel does not report it.
     pub resident_bytes: Option<u64>,
-    /// Processor time since the start in seconds, user and system; null where the kernel does not tell.
+    /// Processor time since the start in seconds, user and system; null when the kernel does not report it.
     pub cpu_seconds: Option<f64>,
 }
 
 impl Process {
-    /// As it is now.
+    /// Reads the current usage.
     pub fn read() -> Self {
         Self { resident_bytes: resident(), cpu_seconds: cpu() }
     }
@@ -26,7 +26,7 @@ fn resident() -> Option<u64> {
 }
 
 fn cpu() -> Option<f64> {
-    // proc(5): the 14th and 15th fields, in ticks of which Linux shows user space 100 a second.
+    // proc(5): fields 14 and 15 are the user and system time in ticks. Linux shows user space 100 ticks per second.
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<u32>().ok();

@@ -1,5 +1,5 @@
-//! Proposals: a command that cannot be undone, or that a language model wants to run, waits until its caller confirms
-//! it.
+//! Proposals: a command that cannot be undone, or that a language model wants to run, waits for its caller's
+//! confirmation.
 
 use crate::{ServiceError, ServiceResult, token};
 use dalston_auth::Caller;
@@ -10,30 +10,31 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 const NOUN: &str = "Confirmation";
-/// A proposal has at most so many bytes in the store.
+/// Maximum size of a stored proposal, in bytes.
 const LONGEST: usize = 4 * 1024;
 
-/// A command that waits to be confirmed.
+/// A command that waits for confirmation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
-    /// What confirms it, once.
+    /// The token that confirms the command, once.
     pub token: String,
     /// The command.
     pub command: String,
-    /// Its arguments.
+    /// The arguments of the command.
     pub arguments: Map<String, Value>,
-    /// When it lapses.
+    /// When the proposal expires.
     pub expires_at: Timestamp,
 }
 
 /// A command that its caller confirmed.
 #[derive(Debug)]
 pub struct Confirmed {
-    /// The caller. What a language model proposed is recorded as done through its door.
+    /// The caller. If a language model proposed the command, the audit log records it as run through the model's door
+    /// ([`Door::Llm`]).
     pub caller: Caller,
     /// The command.
     pub command: String,
-    /// Its arguments.
+    /// The arguments of the command.
     pub arguments: Map<String, Value>,
 }
 
@@ -44,12 +45,12 @@ struct StoredProposal {
     tenant: String,
     command: String,
     arguments: Map<String, Value>,
-    /// Whether a language model proposed it.
+    /// Whether a language model proposed the command.
     #[serde(default)]
     by_model: bool,
 }
 
-/// The use cases on proposals.
+/// The use cases for proposals.
 pub struct Proposals {
     store: SharedWorkStorage,
     clock: SharedClock,
@@ -57,14 +58,15 @@ pub struct Proposals {
 }
 
 impl Proposals {
-    /// A proposal is good for five minutes.
+    /// Lifetime of a proposal.
     pub const LIFE: Duration = Duration::from_mins(5);
 
     pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { store, clock, entropy }
     }
 
-    /// Lets a command wait for its caller.
+    /// Stores a command until its caller confirms it. Fails with [`ServiceError::TooLarge`] when it is too large to
+    /// store.
     pub async fn propose(
         &self,
         caller: &Caller,
@@ -90,7 +92,7 @@ impl Proposals {
         Ok(Proposal { token, command: command.to_owned(), arguments, expires_at })
     }
 
-    /// Takes the command of a token: once, and only by the caller for whom it waits, in the same tenant.
+    /// Takes the command of a token, once. Only the caller that it was proposed to may take it, in the same tenant.
     pub async fn take(&self, caller: &Caller, token: &str) -> ServiceResult<Confirmed> {
         let name = token::name("proposal", token);
         let text = self.store.get_entry(&name).await?.ok_or(ServiceError::NotFound(NOUN))?;

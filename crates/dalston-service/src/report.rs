@@ -1,4 +1,4 @@
-//! The status report: one struct for every door. A figure is measured, or null.
+//! The status report: one struct for all interfaces. A value is either measured or null.
 
 use crate::{ChatState, DispatcherReport, Process};
 use dalston_model::Timestamp;
@@ -9,18 +9,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, time::Duration};
 
-/// How the service is: everyone's part, and that of admins.
+/// The state of the service: a part for everyone, and a part for admins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// `healthy`, or `degraded` when a component is down.
     pub status: String,
-    /// Who measured: `gateway`, a node, or `store`: the command line on the store itself, which knows of no node.
+    /// Who measured: `gateway` (a node), or `store` (the command line with direct access to the store, which knows no
+    /// node).
     pub source: String,
     /// The version of the program.
     pub version: String,
-    /// Seconds since the start; null where the command line asks the store itself.
+    /// Seconds since the start; null when the command line reads the store directly.
     pub uptime_seconds: Option<u64>,
-    /// When this node started; null where the command line asks the store itself.
+    /// When this node started; null when the command line reads the store directly.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub started_at: Option<Timestamp>,
     /// When this was measured.
@@ -28,150 +29,152 @@ pub struct Report {
     pub time: Timestamp,
     /// Name of a component → `ok` or `down`.
     pub components: BTreeMap<String, String>,
-    /// Requests, counted; null where the command line asks the store itself.
+    /// Request counts; null when the command line reads the store directly.
     pub requests: Option<Requests>,
-    /// The tenant's jobs that have not ended; null to guests, and while the store is down.
+    /// The tenant's unfinished jobs; null for guests, and while the store is down.
     pub jobs: Option<UnfinishedJobs>,
-    /// The tenant's open streams on this node; null to guests, and where the command line asks the store itself.
+    /// The tenant's open streams on this node; null for guests, and when the command line reads the store directly.
     pub streams: Option<usize>,
-    /// What admins see besides.
+    /// The part for admins.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "AdminReport")]
     pub admin: Option<AdminReport>,
 }
 
 impl Report {
-    /// The source of a report that the command line makes on the store itself.
+    /// The source of a report that the command line makes with direct access to the store.
     pub const STORE: &str = "store";
 }
 
-/// Requests that a node decided about.
+/// Requests that a node authenticated or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
-    /// Requests that this node decided about since its start.
+    /// All requests that this node decided about since its start.
     pub total: u64,
-    /// Those of them that were refused.
+    /// Refused requests among them.
     pub refused: u64,
 }
 
-/// Jobs that have not ended.
+/// Unfinished jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnfinishedJobs {
-    /// Jobs that wait.
+    /// Queued jobs.
     pub pending: u64,
-    /// Jobs that run.
+    /// Running jobs.
     pub running: u64,
-    /// Jobs that were asked to stop.
+    /// Jobs with a requested cancellation that have not stopped yet.
     pub cancelling: u64,
 }
 
-/// What admins see.
+/// The part of the report for admins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AdminReport {
-    /// What the process uses; null where the command line asks the store itself.
+    /// Resources used by the process; null when the command line reads the store directly.
     pub process: Option<Process>,
     /// The store.
     pub store: StoreReport,
-    /// Live keys in memory; null where the command line asks the store itself.
+    /// The cache of keys; null when the command line reads the store directly.
     pub cache: Option<CacheReport>,
-    /// The feed of changes; null where the command line asks the store itself.
+    /// The change feed; null when the command line reads the store directly.
     pub feed: Option<FeedReport>,
     /// The tenant's keys; null while the store is down.
     pub keys: Option<KeysReport>,
-    /// How many tenants there are; null to all but platform callers, and while the store is down.
+    /// Number of tenants; null for all but platform callers, and while the store is down.
     pub tenants: Option<u64>,
-    /// The dispatcher of jobs on this node; null where the command line asks the store itself.
+    /// The job dispatcher of this node; null when the command line reads the store directly.
     pub dispatcher: Option<DispatcherReport>,
-    /// Workers of streams and their load; null while the store is down.
+    /// Stream workers and their load; null while the store is down.
     pub workers: Option<WorkersReport>,
-    /// How requests are counted: `local`, `shared`, `leased` or `degraded`; null where the command line asks the store itself.
+    /// Mode of the rate limiter: `local`, `shared`, `leased` or `degraded`; null when the command line reads the store
+    /// directly.
     pub limiter: Option<String>,
-    /// Nodes that share the limits; null where they are counted in the process, and before this node has its share.
+    /// Number of nodes that share the rate limits; null when requests are counted in the process, and until this node
+    /// has its share.
     pub limiter_nodes: Option<u32>,
     /// The tenant's webhooks; null while the store is down.
     pub webhook: Option<WebhooksReport>,
-    /// The chat; null: none is configured.
+    /// The chat bot; null when none is configured.
     pub telegram: Option<ChatState>,
-    /// Keys of the tenant that were used lately; null while the store is down.
+    /// Recently used keys of the tenant; null while the store is down.
     pub active_callers: Option<ActiveCallers>,
-    /// The commit that was built; null where the build did not know it.
+    /// The commit that was built; null when unknown to the build.
     pub commit: Option<String>,
-    /// The settings in force, by variable, without any secret.
+    /// The effective settings by variable, without secrets.
     pub settings: Map<String, Value>,
 }
 
-/// Live keys in memory.
+/// The cache of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CacheReport {
-    /// Live keys in this node's memory.
+    /// Valid keys in this node's cache.
     pub keys: usize,
-    /// Requests that were decided from memory.
+    /// Requests that were decided from the cache.
     pub hits: u64,
-    /// Requests for whose key the store was asked.
+    /// Requests whose key was read from the store.
     pub misses: u64,
-    /// The share of those that were decided from memory; null before the first.
+    /// Fraction of requests that were decided from the cache; null before the first request.
     pub hit_rate: Option<f64>,
-    /// Milliseconds since all changes were known: what answers from memory may be behind; null before they were first.
+    /// Milliseconds since the cache was last known to be current, which bounds its staleness; null until then.
     pub age_millis: Option<u64>,
 }
 
 /// The store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreReport {
-    /// Which store: `memory`, `sqlite`, `postgres` or `redis`.
+    /// Kind of the store: `memory`, `sqlite`, `postgres` or `redis`.
     pub kind: String,
-    /// How long the store took to answer just now, in microseconds; null while it is down.
+    /// Response time of the store just now, in microseconds; null while it is down.
     pub latency_micros: Option<u64>,
-    /// The store's connections; null where there are none.
+    /// The store's connection pool; null when it has none.
     pub pool: Option<PoolReport>,
 }
 
-/// The connections of a store.
+/// The connection pool of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolReport {
     /// Open connections.
     pub open: u32,
-    /// Open connections that are not in use.
+    /// Open connections that are idle.
     pub idle: u32,
-    /// How many may be open.
+    /// Maximum number of open connections.
     pub max: u32,
 }
 
-/// Workers of streams.
+/// Stream workers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkersReport {
     /// Streams of all tenants that the built-in worker of this node serves.
     pub own_streams: usize,
-    /// How many it serves at most.
+    /// Maximum number of streams of the built-in worker.
     pub own_capacity: usize,
-    /// Workers that serve the tenant: those of the settings, and those that register.
+    /// Workers that serve the tenant: configured ones, and registered ones.
     pub registered: Vec<WorkerReport>,
 }
 
-/// A worker of streams.
+/// A stream worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerReport {
-    /// Its name.
+    /// The worker's name.
     pub id: String,
-    /// Whether it serves every tenant.
+    /// Whether the worker serves every tenant.
     pub shared: bool,
-    /// Streams that it serves.
+    /// Number of streams that the worker serves.
     pub sessions: u32,
-    /// How many it serves at most.
+    /// Maximum number of concurrent streams.
     pub capacity: u32,
-    /// When it is forgotten unless it is heard again.
+    /// When the registration expires unless it is renewed.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub lapses_at: Timestamp,
 }
 
-/// The feed of changes.
+/// The change feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FeedReport {
-    /// Of the feed of changes: `ok`, or `behind` when the last reading failed; null before the first.
+    /// `ok`, or `behind` when the last read of the feed failed; null before the first read.
     pub state: Option<String>,
-    /// The number of the last change that this node has seen.
+    /// The sequence number of the last change that this node has read.
     pub seq: u64,
-    /// When the feed was last read; null before the first time.
+    /// When the feed was last read; null before the first read.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub read_at: Option<Timestamp>,
 }
@@ -185,33 +188,33 @@ pub struct KeysReport {
     pub revoked: u64,
     /// Active keys that expire within seven days.
     pub expiring: u64,
-    /// Keys made more than thirty days ago and not used since then, neither revoked nor disabled.
+    /// Keys created more than thirty days ago and not used since then, neither revoked nor disabled.
     pub unused: u64,
 }
 
 impl KeysReport {
-    /// Keys expire soon that expire within this time.
+    /// Keys that expire within this time count as expiring.
     pub const SOON: Duration = KeyStats::SOON;
-    /// Keys are unused that were not used for this time.
+    /// Keys that were not used for this time count as unused.
     pub const IDLE: Duration = KeyStats::IDLE;
 }
 
 /// The tenant's webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WebhooksReport {
-    /// Webhooks that are switched on.
+    /// Enabled webhooks.
     pub enabled: u64,
-    /// Webhooks that are switched off.
+    /// Disabled webhooks.
     pub disabled: u64,
-    /// Those of them that were switched off because deliveries failed.
+    /// Webhooks that were disabled automatically because deliveries failed.
     pub failed: u64,
-    /// When a delivery of any last arrived; null before the first.
+    /// When any webhook last had a successful delivery; null before the first.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_success_at: Option<Timestamp>,
 }
 
 impl WebhooksReport {
-    /// Of these webhooks.
+    /// Summarizes these webhooks.
     pub(crate) fn of(webhooks: &[Webhook]) -> Self {
         let count = |which: fn(&Webhook) -> bool| webhooks.iter().filter(|it| which(it)).count() as u64;
         Self {
@@ -223,7 +226,7 @@ impl WebhooksReport {
     }
 }
 
-/// Keys that were used lately.
+/// Recently used keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActiveCallers {
     /// Keys used within the last hour.

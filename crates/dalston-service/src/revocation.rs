@@ -1,10 +1,10 @@
-//! What a changed principal ends: its streams, and its jobs that wait.
+//! Applies a change of a principal: closes its streams and cancels its queued jobs.
 
 use crate::{Streams, TenantPresence, job_notifier::JobNotifier};
 use dalston_auth::{PrincipalChange, PrincipalObserver};
 use std::sync::Arc;
 
-/// Ends what a principal may no longer have, whether it was changed on this node or on another one.
+/// Revokes what a principal may no longer have, whether it was changed on this node or on another one.
 pub(crate) struct Revocation {
     pub(crate) streams: Arc<Streams>,
     pub(crate) board: Arc<JobNotifier>,

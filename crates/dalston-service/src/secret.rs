@@ -1,27 +1,27 @@
-//! A secret that was made: it goes beside an answer, never in it.
+//! Newly issued secrets. A secret is returned beside a response object, never inside it.
 
 use dalston_auth::PlainKey;
 use dalston_model::{Key, Target, TenantId};
 use dalston_work::{Webhook, WebhookSecret, WorkTarget};
 
-/// A secret that was made.
+/// A newly issued secret.
 #[derive(Debug)]
 pub enum NewSecret {
-    /// Of an API key.
+    /// The secret of an API key.
     Key(PlainKey),
-    /// Of a webhook.
+    /// The signing secret of a webhook.
     Webhook(WebhookSecret),
     /// A ticket.
     Ticket(PlainKey),
 }
 
 impl NewSecret {
-    /// All that [`NewSecret::name`] may give.
+    /// All values of [`NewSecret::name`].
     pub const NAMES: [&str; 3] = ["key", "secret", Self::TICKET];
-    /// What doors of JSON call a ticket.
+    /// The name of a ticket's field in JSON.
     pub(crate) const TICKET: &str = "ticket";
 
-    /// What doors of JSON call it.
+    /// Returns the name of the secret's field in JSON.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
@@ -30,7 +30,7 @@ impl NewSecret {
         }
     }
 
-    /// The text itself.
+    /// Returns the secret in plain text.
     pub fn expose(&self) -> &str {
         match self {
             Self::Key(key) | Self::Ticket(key) => key.expose(),
@@ -39,24 +39,24 @@ impl NewSecret {
     }
 }
 
-/// A secret that was made, and what it is the secret of.
+/// A newly issued secret and the object that it belongs to.
 #[derive(Debug)]
 pub struct IssuedSecret {
     /// The secret.
     pub secret: NewSecret,
-    /// The tenant of what it is of.
+    /// The tenant of the object.
     pub tenant: TenantId,
-    /// What it is of.
+    /// The object that the secret belongs to.
     pub of: Target,
 }
 
 impl IssuedSecret {
-    /// Of a key.
+    /// Creates the issued secret of a key.
     pub fn key(key: &Key, secret: PlainKey) -> Self {
         Self { secret: NewSecret::Key(secret), tenant: key.tenant.clone(), of: Target::key(key.id) }
     }
 
-    /// Of a webhook.
+    /// Creates the issued secret of a webhook.
     pub fn webhook(webhook: &Webhook, secret: WebhookSecret) -> Self {
         Self {
             secret: NewSecret::Webhook(secret),

@@ -1,4 +1,4 @@
-//! All use cases together, as doors hold them.
+//! All use cases in one struct, which the front ends (HTTP, chat, command line) share.
 
 use crate::{
     Audits, Blobs, ClaimLinks, DeliveryRunner, Dispatcher, DispatcherConfig, Jobs, Meters, Notifications, Nudges,
@@ -13,88 +13,88 @@ use dalston_webhook::Networks;
 use dalston_work::SharedWorkStorage;
 use std::sync::Arc;
 
-/// What the use cases are made of.
+/// The dependencies of [`Services`].
 pub struct ServicesParts {
-    /// Where everything is.
+    /// The store.
     pub store: SharedWorkStorage,
-    /// Who may do what.
+    /// Authentication and authorization.
     pub gate: Arc<Gate>,
-    /// The use cases on keys.
+    /// The use cases for keys.
     pub keys: Arc<Keys>,
-    /// Where audio and transcripts are.
+    /// Storage of audio and transcripts.
     pub blobs: Blobs,
-    /// What uploads are probed with.
+    /// Probes uploads.
     pub decoders: Arc<Decoders>,
-    /// Whoever transcribes jobs.
+    /// The engine that transcribes jobs.
     pub engine: Arc<dyn Engine>,
-    /// How much of that is done at once.
+    /// Configuration of the dispatcher: concurrency, attempts, limits.
     pub terms: DispatcherConfig,
-    /// Whoever serves streams.
+    /// The workers that serve streams.
     pub router: RouterParts,
-    /// Networks that webhooks may reach beside the public ones.
+    /// Networks that webhooks may reach in addition to public ones.
     pub webhook_networks: Networks,
-    /// What is masked in logs, chats and language models.
+    /// Masks secrets in logs, chats and prompts of language models.
     pub mask: Arc<Mask>,
-    /// The store's clock: ends are checked against it, and what is written has its time.
+    /// The store's clock: for expiry checks and for the timestamps of records.
     pub clock: SharedClock,
-    /// The node's chance.
+    /// The node's source of randomness.
     pub entropy: SharedEntropy,
-    /// The settings in force, without secrets.
+    /// The effective settings, without secrets.
     pub settings: ShownSettings,
-    /// The ways to speak to people.
+    /// Channels to the administrators: the chat and the language model.
     pub voice: Notifications,
-    /// The feed of changes that the node follows.
+    /// The change feed that this node consumes.
     pub feed: Arc<ChangeFeed>,
-    /// The commit that was built, if it is known.
+    /// The commit of the build, if known.
     pub commit: Option<String>,
 }
 
 /// The use cases.
 pub struct Services {
-    /// On keys.
+    /// Keys.
     pub keys: Arc<Keys>,
-    /// On the callers' own keys.
+    /// The callers' own keys (`whoami`).
     pub own_keys: WhoamiCache,
-    /// On meters.
+    /// Audio usage and quotas.
     pub meters: Meters,
-    /// On tenants.
+    /// Tenants.
     pub tenants: Tenants,
-    /// On jobs.
+    /// Jobs.
     pub jobs: Jobs,
-    /// Has jobs worked on, once it is run.
+    /// Dispatches jobs to the engine, as soon as its `run` is called.
     pub dispatcher: Arc<Dispatcher>,
-    /// On streams.
+    /// Streams.
     pub streams: Arc<Streams>,
-    /// On workers of streams.
+    /// Stream workers.
     pub workers: Workers,
-    /// On tickets for streams.
+    /// Tickets for streams.
     pub tickets: Tickets,
-    /// The report.
+    /// The status report.
     pub status: StatusReporter,
-    /// On the audit log.
+    /// The audit log.
     pub audits: Audits,
-    /// On nudges.
+    /// Nudges.
     pub nudges: Nudges,
-    /// On webhooks.
+    /// Webhooks.
     pub webhooks: Webhooks,
-    /// Deliveries to them. None goes out until it is run.
+    /// Webhook deliveries. Nothing is sent until its `run` is called.
     pub deliveries: Arc<DeliveryRunner>,
-    /// On claims.
+    /// Claim links.
     pub claims: ClaimLinks,
-    /// On proposals.
+    /// Proposals.
     pub proposals: Proposals,
-    /// Who may do what.
+    /// Authentication and authorization.
     pub gate: Arc<Gate>,
-    /// What doors mask that lead to chats and language models.
+    /// Masks secrets in what front ends send to chats and language models.
     pub mask: Arc<Mask>,
-    /// Whether several tenants share the places of this node.
+    /// Whether several tenants use the deployment, so that each may hold only a share of this node's places.
     pub crowd: Arc<TenantPresence>,
-    /// What a changed principal ends.
+    /// Keeps the revocation observer registered: it ends the streams and cancels the queued jobs of revoked keys.
     _observation: Observation,
 }
 
 impl Services {
-    /// Of these parts.
+    /// Creates all use cases from their dependencies.
     pub fn new(parts: ServicesParts) -> Self {
         let ServicesParts {
             store,

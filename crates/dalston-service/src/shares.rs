@@ -1,5 +1,5 @@
-//! Places of a node that many ask for: engine places, streams, conversations, waits, verifications. One tenant never
-//! holds all of two or more places while there is another tenant.
+//! Fair sharing of a node's limited places: engine slots, streams, conversations, waits, verifications. As long as
+//! there is another tenant, no tenant holds all of two or more places.
 
 use dalston_model::TenantId;
 use std::{
@@ -11,7 +11,9 @@ use std::{
     },
 };
 
-/// Whether several tenants use the deployment. A tenant that is alone may hold all places; else half of them, rounded up.
+/// Tracks whether several tenants use the deployment.
+///
+/// A single tenant may hold all places. With several, each may hold half of them, rounded up.
 #[derive(Default)]
 pub struct TenantPresence {
     first: OnceLock<TenantId>,
@@ -19,30 +21,30 @@ pub struct TenantPresence {
 }
 
 impl TenantPresence {
-    /// One of several, whoever asks.
+    /// Creates an instance that always reports several tenants.
     pub(crate) fn several() -> Arc<Self> {
         Arc::new(Self { first: OnceLock::new(), is_several: AtomicBool::new(true) })
     }
 
-    /// Notes a tenant.
+    /// Records that a tenant exists.
     pub fn saw(&self, tenant: &TenantId) {
         if self.first.get_or_init(|| tenant.clone()) != tenant {
             self.is_several.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether there are several.
+    /// Whether several tenants exist.
     pub(crate) fn is_several(&self) -> bool {
         self.is_several.load(Ordering::Relaxed)
     }
 
-    /// How many of so many places one may hold.
+    /// Returns how many of `most` places one tenant may hold.
     pub fn share(&self, most: usize) -> usize {
         if self.is_several() { most.div_ceil(2) } else { most }
     }
 }
 
-/// So many places, of which each holder has a share.
+/// A fixed number of places, of which each holder may take a share.
 pub struct Shares<K> {
     most: usize,
     crowd: Arc<TenantPresence>,
@@ -50,17 +52,17 @@ pub struct Shares<K> {
 }
 
 impl<K: Clone + Eq + Hash> Shares<K> {
-    /// `most` places for the tenants of this crowd, or for whatever stands for them.
+    /// Creates `most` places, which the tenants share as `crowd` determines. Other holders may stand for tenants.
     pub fn new(most: usize, crowd: Arc<TenantPresence>) -> Arc<Self> {
         Arc::new(Self { most, crowd, taken: Mutex::default() })
     }
 
-    /// So many places, of which each caller holds half at most, also in a tenant that is alone.
+    /// Creates `most` places of which each caller may hold at most half, even if there is only one tenant.
     pub fn of_callers(most: usize) -> Arc<Self> {
         Self::new(most, TenantPresence::several())
     }
 
-    /// A place, until it is dropped. `None`: all are taken, or the share of this holder is.
+    /// Takes a place, which is freed on drop. Returns `None` when all are taken, or when the holder has its share.
     pub fn take(self: &Arc<Self>, holder: &K) -> Option<TakenPlace<K>> {
         let mut taken = self.taken();
         if !self.has_room(&taken, holder) {
@@ -70,17 +72,17 @@ impl<K: Clone + Eq + Hash> Shares<K> {
         Some(TakenPlace { shares: Arc::clone(self), holder: holder.clone() })
     }
 
-    /// Whether there is one.
+    /// Whether a place is free for this holder.
     pub fn is_open(&self, holder: &K) -> bool {
         self.has_room(&self.taken(), holder)
     }
 
-    /// How many are taken.
+    /// Returns the number of taken places.
     pub fn count(&self) -> usize {
         self.taken().values().sum()
     }
 
-    /// How many there are.
+    /// Returns the total number of places.
     pub const fn most(&self) -> usize {
         self.most
     }
@@ -95,7 +97,7 @@ impl<K: Clone + Eq + Hash> Shares<K> {
     }
 }
 
-/// A place that is taken. Dropped, it is free again.
+/// A taken place. It is freed on drop.
 pub struct TakenPlace<K: Clone + Eq + Hash> {
     shares: Arc<Shares<K>>,
     holder: K,
@@ -123,7 +125,7 @@ mod tests {
         crowd
     }
 
-    /// How many places a tenant gets that asks for more than there are.
+    /// Takes as many places for a tenant as it can get.
     fn grab(shares: &Arc<Shares<TenantId>>, tenant: &str) -> Vec<TakenPlace<TenantId>> {
         let tenant = tenant.parse().unwrap();
         std::iter::from_fn(|| shares.take(&tenant)).collect()
@@ -138,7 +140,7 @@ mod tests {
             let (one, two) = (grab(&shares, "greedy"), grab(&shares, "modest"));
             let three = grab(&shares, "third");
             assert_eq!([one.len(), two.len(), three.len()], [greedy, modest, third], "{most}");
-            // What one gives back another may have.
+            // A place that one tenant frees is available to another.
             drop(one);
             assert_eq!(grab(&shares, "third").len(), greedy, "{most}");
         }
@@ -151,7 +153,7 @@ mod tests {
         let mut held = grab(&shares, "only");
         assert_eq!(held.len(), 4);
         crowd.saw(&"other".parse().unwrap());
-        // Nothing is taken away; what is given back goes to the other first.
+        // No place is taken away. A freed place is available to the other tenant first.
         held.pop();
         assert!(!shares.is_open(&"only".parse().unwrap()) && shares.is_open(&"other".parse().unwrap()));
         assert_eq!((grab(&shares, "only").len(), grab(&shares, "other").len()), (0, 1));

@@ -1,4 +1,4 @@
-//! How the service is: makes the report, and says whether the node is ready.
+//! The status of the service: builds the status report, and reports whether the node is ready.
 
 use crate::{
     ActiveCallers, AdminReport, Blobs, CacheReport, ChatState, Dispatcher, FeedReport, KeysReport, Notifications,
@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
-/// An answer to [`StatusReporter::ready`] is good for so long.
+/// How long a result of [`StatusReporter::ready`] is cached.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The settings in force, by variable, without any secret.
+/// The effective settings by variable, without secrets.
 pub type ShownSettings = Map<String, Value>;
 
-/// What the report is made from.
+/// The dependencies of [`StatusReporter`].
 pub(crate) struct StatusParts {
     pub(crate) store: SharedWorkStorage,
     pub(crate) gate: Arc<Gate>,
@@ -33,7 +33,7 @@ pub(crate) struct StatusParts {
     pub(crate) feed: Arc<ChangeFeed>,
 }
 
-/// Makes the report.
+/// Builds status reports.
 pub struct StatusReporter {
     store: SharedWorkStorage,
     gate: Arc<Gate>,
@@ -47,7 +47,7 @@ pub struct StatusReporter {
     commit: Option<String>,
     feed: Arc<ChangeFeed>,
     counting: Mutex<()>,
-    /// The last answer to [`StatusReporter::ready`], and when the store gave it.
+    /// The last result of [`StatusReporter::ready`], and when the store returned it.
     probed: Mutex<Option<(Timestamp, bool)>>,
 }
 
@@ -71,7 +71,7 @@ impl StatusReporter {
         }
     }
 
-    /// The report for the caller: everyone's part, and `admin` for admins.
+    /// Builds the report for the caller: the part for everyone, and `admin` for admins.
     pub async fn report(&self, permit: &Permit<rights::Authenticated>) -> Report {
         let caller = permit.caller();
         let tenant = (!caller.is_guest()).then(|| permit.tenant());
@@ -117,7 +117,7 @@ impl StatusReporter {
         chat: Option<ChatState>,
     ) -> AdminReport {
         let figures = match latency {
-            // Counting reads many rows: one at a time on this node, however many ask.
+            // Counting reads many rows, so this node runs one count at a time, however many callers there are.
             Some(_) => {
                 let _one = self.counting.lock().await;
                 self.store.key_stats(permit.tenant(), self.clock.now()).await.ok()
@@ -127,7 +127,7 @@ impl StatusReporter {
         let is_platform = permit.caller().may(Requirement::Scope(Scope::Platform));
         let tenants = if is_platform && latency.is_some() { self.store.tenant_count().await.ok() } else { None };
         let workers = if latency.is_some() { self.workers(permit).await } else { None };
-        // A tenant has few of them: one page.
+        // A tenant has few webhooks, so one page holds all of them.
         let page = PageRequest { limit: PageLimit::default(), start: Start::Newest };
         let webhooks = match latency {
             Some(_) => self.store.webhooks(permit.tenant(), &page).await.ok(),
@@ -177,12 +177,14 @@ impl StatusReporter {
         Some(WorkersReport { own_streams, own_capacity, registered: registered.filter(serves).map(report).collect() })
     }
 
-    /// Whether a new connection leads to a store that takes writes, as of a second ago at most. Anybody may ask: however
-    /// many do, one connection is tried at a time, and one in a second.
+    /// Whether a new connection reaches a store that accepts writes. The result is at most a second old.
+    ///
+    /// Readiness needs no authentication, so its cost is bounded: at most one connection attempt at a time, and one a
+    /// second.
     pub async fn ready(&self) -> bool {
         let mut probed = self.probed.lock().await;
         let now = self.clock.now();
-        // A clock that was set back makes no answer last.
+        // After the clock was set back, the cached result is not used.
         if let Some((at, up)) = *probed
             && at <= now
             && now.since(at) < FRESH
@@ -196,13 +198,13 @@ impl StatusReporter {
                 false
             }
         };
-        // When it was given: whoever waited for it takes it.
+        // The time of the result, not of the call: callers that waited for the lock reuse the result.
         *probed = Some((self.clock.now(), up));
         up
     }
 }
 
-/// Whether a node answers. The local operator runs this in a process of its own, which serves nobody.
+/// Whether this process is a node. The local operator uses a process of its own, which serves no requests.
 fn is_node(permit: &Permit<rights::Authenticated>) -> bool {
     permit.actor() != Actor::Operator
 }

@@ -1,4 +1,4 @@
-//! Tenants: create, list, retain.
+//! Tenants: create, list, set the retention.
 
 use crate::{ServiceError, ServiceResult, TenantPresence};
 use dalston_auth::{Permit, rights};
@@ -7,7 +7,7 @@ use dalston_work::{SharedWorkStorage, WorkAction};
 use serde_json::json;
 use std::sync::Arc;
 
-/// The use cases on tenants.
+/// The use cases for tenants.
 pub struct Tenants {
     store: SharedWorkStorage,
     clock: SharedClock,
@@ -19,14 +19,14 @@ impl Tenants {
         Self { store, clock, crowd }
     }
 
-    /// Looks who is there: whether a tenant is alone decides how much of a node it may have.
+    /// Reads the tenants that exist. Whether there are several determines the share of a node that each may use.
     pub async fn look(&self) -> ServiceResult<()> {
         let page = self.store.tenants(&PageRequest::default()).await?;
         page.items.iter().for_each(|tenant| self.crowd.saw(&tenant.id));
         Ok(())
     }
 
-    /// Makes a tenant. One of that id already: a conflict.
+    /// Creates a tenant. Fails with [`ServiceError::Conflict`] when the id is taken.
     pub async fn create(
         &self,
         permit: &Permit<rights::Platform>,
@@ -37,17 +37,17 @@ impl Tenants {
         if made { Ok(tenant) } else { Err(ServiceError::Conflict("There is a tenant of that id".into())) }
     }
 
-    /// `NotFound` unless there is a tenant of that id.
+    /// Fails with [`ServiceError::NotFound`] unless a tenant with this id exists.
     pub async fn check(&self, id: &TenantId) -> ServiceResult<()> {
         self.store.tenant(id).await?.map(|_| ()).ok_or(ServiceError::NotFound("Tenant"))
     }
 
-    /// Makes a tenant unless there is one of that id.
+    /// Creates a tenant unless one with this id exists.
     pub async fn ensure(&self, permit: &Permit<rights::Platform>, id: TenantId) -> ServiceResult<()> {
         self.insert(permit, id, None).await.map(|_| ())
     }
 
-    /// A page of all tenants, each with the days that its ended jobs are kept.
+    /// Lists a page of all tenants, each with its retention of ended jobs in days.
     pub async fn list(
         &self,
         _permit: &Permit<rights::Platform>,
@@ -59,7 +59,7 @@ impl Tenants {
         Ok(Page { items, next })
     }
 
-    /// Sets for how many days the tenant's ended jobs are kept; `None`: as the node's setting says.
+    /// Sets for how many days the tenant's ended jobs are kept. `None` applies the node's default.
     pub async fn retain(
         &self,
         permit: &Permit<rights::Platform>,

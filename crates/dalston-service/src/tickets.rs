@@ -1,4 +1,4 @@
-//! Tickets: one-use credentials for browsers, which can send no header when they open a stream.
+//! Tickets: single-use credentials for browsers, which cannot send a header when they open a WebSocket.
 
 use crate::{IssuedSecret, NewSecret, ServiceError, ServiceResult};
 use dalston_auth::{Gate, Permit, Ticket, rights};
@@ -7,20 +7,20 @@ use dalston_work::SharedWorkStorage;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
-/// What a ticket is to be good for.
+/// The parameters of a new ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketRequest {
-    /// The path of a stream.
+    /// The path of the stream that the ticket opens.
     pub path: String,
-    /// The one origin from which it may be used.
+    /// The only origin from which the ticket may be used; `None` allows any.
     pub origin: Option<String>,
-    /// How long it waits for its use.
+    /// How long the ticket may be redeemed.
     pub ttl: Duration,
-    /// How long the stream may last.
+    /// The maximum duration of the stream.
     pub session_limit: Option<Duration>,
 }
 
-/// The use cases on tickets.
+/// The use cases for tickets.
 pub struct Tickets {
     store: SharedWorkStorage,
     gate: Arc<Gate>,
@@ -38,8 +38,9 @@ impl Tickets {
         Self { store, gate, clock, entropy }
     }
 
-    /// Makes a ticket of the caller's key, which lives no longer than the key does. Gives the secret and when it lapses;
-    /// the store has its digest only.
+    /// Creates a ticket for the caller's key. The ticket is invalid once the key is.
+    ///
+    /// Returns the secret and when the ticket expires. The store receives only a digest of the secret.
     pub async fn create(
         &self,
         permit: &Permit<rights::Realtime>,
@@ -60,7 +61,8 @@ impl Tickets {
             origin,
             session_limit,
         };
-        // A record of a ticket that was not made does no harm; a ticket without a record would.
+        // Audit first: an audit record of a ticket that was then not created is harmless, a ticket without a record is
+        // not.
         self.store.record(&permit.entry(now, KeyAction::TICKET_CREATED, Target::key(key.id), detail)).await?;
         let name = Ticket::name(self.gate.digester(), &secret);
         if !self.store.put_entry(&name, None, &ticket.to_note(), ttl).await? {

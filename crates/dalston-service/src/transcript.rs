@@ -1,4 +1,4 @@
-//! The transcript of a completed job, read piece by piece: its length costs no memory.
+//! Transcripts of completed jobs, streamed piece by piece: memory use does not depend on their length.
 
 use crate::{JobResultView, Jobs, ResultSummary, SeesJobs, ServiceError, ServiceResult, views};
 use bytes::{Bytes, BytesMut};
@@ -14,34 +14,34 @@ use std::{
 };
 use tokio::task::spawn_blocking;
 
-/// A result of at most so many bytes stands in the job at every door.
+/// Maximum size in bytes of a result that is embedded in the job, on all interfaces.
 const SHORT: usize = 64 * 1024;
-/// What clients read of a transcript that should be there.
+/// The error text for a transcript that should exist but does not.
 const MISSING: &str = "The transcript is not available";
-/// What a reader is given at once, at least, unless it is the last.
+/// Minimum size in bytes of a piece that is passed to a reader, except for the last.
 const PIECE: usize = 32 * 1024;
 
-/// A transcript, and what is said of it in short.
+/// A transcript and its summary.
 #[derive(Debug)]
 pub struct Transcript {
     pub(crate) file: File,
     pub(crate) summary: Summary,
 }
 
-/// The result of a job, as doors give it.
+/// The result of a job, as interfaces return it.
 #[derive(Debug)]
 pub struct JobResult {
-    /// The whole of it; what is said of it in short, where it is too long; nothing before the job is completed.
+    /// The full result, or the summary if the result is too long. `None` until the job is completed.
     pub view: Option<JobResultView>,
-    /// The whole, where it is too long to stand in an answer.
+    /// The full transcript, if it is too long to be embedded.
     pub long: Option<Transcript>,
 }
 
-/// Pieces of a text, as they are rendered. Making one blocks.
+/// The pieces of a text, rendered lazily. Rendering a piece blocks.
 pub type RenderedPieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
 
 impl Jobs {
-    /// The transcript of a job. Before it is completed: a conflict.
+    /// Opens the transcript of a job. Fails with [`ServiceError::Conflict`] until the job is completed.
     pub async fn transcript<R: SeesJobs>(&self, permit: &Permit<R>, job: &Job) -> ServiceResult<Transcript> {
         let known = views::summary(job).zip(views::fence(job)).filter(|_| job.status == JobStatus::Completed);
         let Some((summary, fence)) = known else {
@@ -51,7 +51,7 @@ impl Jobs {
         match self.blobs.transcript(&lease).await {
             Ok(file) => Ok(Transcript { file, summary }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // Either the job was purged meanwhile, or a folder is not mounted, or somebody deleted the file.
+                // The job was purged meanwhile, a folder is not mounted, or the file was deleted.
                 self.get(permit, job.id).await?;
                 tracing::error!(event = "transcript.missing", job = %job.id, "the transcript of a job is missing");
                 Err(ServiceError::Unreachable(MISSING))
@@ -60,8 +60,9 @@ impl Jobs {
         }
     }
 
-    /// The result of a job. When the transcript cannot be read, what is said of it in short: the job is shown all the
-    /// same.
+    /// Returns the result of a job.
+    ///
+    /// When the transcript cannot be read, it returns the summary, so that the job is still shown.
     pub async fn result<R: SeesJobs>(&self, permit: &Permit<R>, job: &Job) -> JobResult {
         if job.status != JobStatus::Completed {
             return JobResult { view: None, long: None };
@@ -85,7 +86,7 @@ impl Jobs {
     }
 }
 
-/// What is said of a transcript in short, and where the whole is.
+/// Returns the summary of a transcript, with a hint how to get the whole.
 fn hinted(job: &Job, why: &str) -> JobResultView {
     let hint = format!("{why}: GET /v1/audio/transcriptions/{}/export/json", job.id);
     let summary = views::summary(job).map(ResultSummary::from);
@@ -93,24 +94,24 @@ fn hinted(job: &Job, why: &str) -> JobResultView {
 }
 
 impl Transcript {
-    /// What a reader must know: that there is no text, and why.
+    /// Returns what a reader must know: that there is no text, and why.
     pub fn note(&self) -> Option<&str> {
         self.summary.note.as_deref()
     }
 
-    /// Whether there are segments, and none of them has words with times.
+    /// Whether there are segments, and none of them has words with timestamps.
     pub fn lacks_words(&self) -> bool {
         self.summary.segments > 0 && self.summary.words == 0
     }
 
-    /// As subtitles or plain text.
+    /// Renders the transcript as subtitles or plain text.
     pub fn render(self, format: SubtitleFormat, layout: Layout) -> io::Result<RenderedPieces> {
         Ok(Box::new(render(format, layout, StoredSegments::of(&self.file)?)))
     }
 
-    /// The whole as JSON: `text`, `segments`, `words`, and what is said of it in short.
+    /// Renders the full result as JSON: `text`, `segments`, `words`, and the fields of the summary.
     pub fn json(self) -> io::Result<RenderedPieces> {
-        // A pass over the file for each member: none of them is ever whole in memory.
+        // One pass over the file for each member: none of them is ever entirely in memory.
         let text = text(&self.file)?;
         let segments = pass(&self.file, |mut segment, first| {
             segment.words.clear();
@@ -130,7 +131,7 @@ impl Transcript {
     }
 }
 
-/// The text, as it stands within the quotes of JSON.
+/// Renders the text, escaped for use inside the quotes of a JSON string.
 pub(crate) fn text(file: &File) -> io::Result<impl Iterator<Item = io::Result<Bytes>> + Send + 'static> {
     pass(file, |segment, first| {
         let text = segment.text.trim();
@@ -140,8 +141,10 @@ pub(crate) fn text(file: &File) -> io::Result<impl Iterator<Item = io::Result<By
     })
 }
 
-/// One pass over a file of segments, each of which becomes a text. What draws it is told whether it is the first with
-/// anything to draw, and tells whether there was nothing.
+/// Renders each segment of a file in one pass.
+///
+/// `draw` takes the segment, and whether nothing was rendered so far. It returns the text, and whether still nothing
+/// was rendered.
 pub(crate) fn pass(
     file: &File,
     draw: impl Fn(Segment, bool) -> (String, bool) + Send + 'static,
@@ -154,8 +157,9 @@ pub(crate) fn pass(
     }))
 }
 
-/// The segments of a file, from its beginning whenever the first is asked for: all passes over a file share the place in
-/// it, and one ends before the next begins.
+/// Iterates over the segments of a file, from its beginning at the first call of `next`.
+///
+/// All passes over a file share its position, so one pass must end before the next one begins.
 enum StoredSegments {
     Before(File),
     Within(TranscriptReader<BufReader<File>>),
@@ -194,12 +198,12 @@ pub(crate) fn said(text: &'static str) -> impl Iterator<Item = io::Result<Bytes>
     iter::once(Ok(Bytes::from_static(text.as_bytes())))
 }
 
-/// An element of a list.
+/// Renders an element of a JSON list, with the separator before it.
 pub(crate) fn listed(first: bool, value: &Value) -> String {
     if first { value.to_string() } else { format!(",{value}") }
 }
 
-/// The pieces as a stream. Each is made off the event loop, and no thread waits for whoever reads slowly.
+/// Converts the pieces to a stream. Pieces are rendered off the event loop, and no thread is blocked by a slow reader.
 pub fn streamed(pieces: RenderedPieces) -> impl Stream<Item = io::Result<Bytes>> {
     unfold(Some(pieces), |pieces| async move {
         let mut pieces = pieces?;
@@ -216,7 +220,7 @@ pub fn streamed(pieces: RenderedPieces) -> impl Stream<Item = io::Result<Bytes>>
     })
 }
 
-/// The next pieces as one.
+/// Collects the next pieces into one.
 fn gather(pieces: &mut RenderedPieces) -> io::Result<Bytes> {
     let mut gathered = BytesMut::with_capacity(PIECE);
     while gathered.len() < PIECE

@@ -16,29 +16,29 @@ use zeroize::Zeroizing;
 
 const NOUN: &str = "Webhook";
 
-/// The webhook that is asked for.
+/// The fields of a new webhook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateWebhook {
-    /// Where deliveries go.
+    /// The URL that deliveries are sent to.
     pub url: String,
-    /// What it hears; none named: everything.
+    /// The subscribed events; an empty list subscribes to all.
     pub events: Vec<EventKind>,
-    /// What it is for.
+    /// A description for people.
     pub description: Option<Description>,
 }
 
-/// A webhook with the new secret that a rotation gave it, which nobody will see again.
+/// A webhook with its new secret after a rotation. The secret cannot be read again.
 #[derive(Debug)]
 pub struct RotatedWebhook {
     /// The webhook.
     pub webhook: Webhook,
-    /// The secret.
+    /// The new secret.
     pub secret: WebhookSecret,
-    /// When the secret before ends.
+    /// When the previous secret expires.
     pub previous_expires_at: Timestamp,
 }
 
-/// The use cases on webhooks.
+/// The use cases for webhooks.
 pub struct Webhooks {
     store: SharedWorkStorage,
     deliveries: Arc<DeliveryRunner>,
@@ -60,7 +60,7 @@ impl Webhooks {
         Self { store, deliveries, networks, mask, clock, entropy }
     }
 
-    /// Makes a webhook, with the secret that signs its deliveries, which nobody will see again.
+    /// Creates a webhook with a secret that signs its deliveries. The secret cannot be read again.
     pub async fn create(
         &self,
         permit: &Permit<rights::Webhooks>,
@@ -93,12 +93,12 @@ impl Webhooks {
         }
     }
 
-    /// A page of the tenant's webhooks.
+    /// Lists a page of the tenant's webhooks.
     pub async fn list(&self, permit: &Permit<rights::Webhooks>, page: &PageRequest) -> ServiceResult<Page<Webhook>> {
         Ok(self.store.webhooks(permit.tenant(), page).await?)
     }
 
-    /// The webhook of this id.
+    /// Returns the webhook with this id.
     pub async fn get(&self, permit: &Permit<rights::Webhooks>, id: WebhookId) -> ServiceResult<Webhook> {
         self.store.webhook(permit.tenant(), id).await?.ok_or(ServiceError::NotFound(NOUN))
     }
@@ -121,13 +121,14 @@ impl Webhooks {
             changes(&patch),
         );
         let updated = self.store.update_webhook(permit.tenant(), id, &patch, &entry).await?;
-        // What waited while it was off is due.
+        // Deliveries that were held back while the webhook was disabled are due now.
         self.deliveries.wake();
         updated.ok_or(ServiceError::NotFound(NOUN))
     }
 
-    /// Gives the webhook a new secret. The one before signs too for the length of `overlap`. While the overlap of an
-    /// earlier rotation runs this is a conflict, unless `overlap` ends it.
+    /// Rotates the webhook's secret. The previous secret signs as well for the length of `overlap`.
+    ///
+    /// Fails with a conflict while the overlap of an earlier rotation runs, unless `overlap` ends it.
     pub async fn rotate(
         &self,
         permit: &Permit<rights::Webhooks>,
@@ -154,7 +155,7 @@ impl Webhooks {
         if deleted { Ok(()) } else { Err(ServiceError::NotFound(NOUN)) }
     }
 
-    /// A page of a webhook's deliveries.
+    /// Lists a page of a webhook's deliveries.
     pub async fn deliveries(
         &self,
         permit: &Permit<rights::Webhooks>,
@@ -165,7 +166,7 @@ impl Webhooks {
         Ok(self.store.deliveries(permit.tenant(), id, page).await?)
     }
 
-    /// Starts an ended delivery again.
+    /// Retries an ended delivery.
     pub async fn retry(
         &self,
         permit: &Permit<rights::Webhooks>,
@@ -181,7 +182,7 @@ impl Webhooks {
         retried.ok_or(ServiceError::NotFound("Delivery that has ended"))
     }
 
-    /// The canonical form of a URL that deliveries may go to.
+    /// Returns the canonical form of a URL that deliveries may be sent to.
     fn target(&self, url: &str) -> ServiceResult<String> {
         match self.networks.target(url) {
             Ok(_) if matches!(self.mask.text(url), Cow::Owned(_)) => {
@@ -192,7 +193,7 @@ impl Webhooks {
         }
     }
 
-    /// A secret of 256 random bits.
+    /// Generates a secret of 256 random bits.
     fn mint(&self) -> ServiceResult<WebhookSecret> {
         let mut random = Zeroizing::new([0; 32]);
         self.entropy.fill(&mut *random)?;
@@ -202,7 +203,8 @@ impl Webhooks {
     }
 }
 
-/// The host of a URL: its path may hold a token of the receiver's, which is nothing for a record.
+/// Returns the host of a URL, for the audit log. The path may contain a token of the receiver, which must not be
+/// logged.
 fn host(url: &str) -> &str {
     url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default()
 }
@@ -211,7 +213,8 @@ fn names(events: &[EventKind]) -> Vec<&'static str> {
     events.iter().map(|event| event.as_str()).collect()
 }
 
-/// What the record says of an update: the new values, of the URL the host, of the description only that it changed.
+/// Returns the audit details of an update: the new values, but of the URL only the host, and of the description only
+/// that it changed.
 fn changes(patch: &WebhookPatch) -> Value {
     let mut detail = Map::new();
     if let Some(url) = &patch.url {

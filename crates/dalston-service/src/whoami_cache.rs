@@ -1,4 +1,4 @@
-//! What callers are shown of their own keys, ready made: whoever asks often costs a read a second.
+//! Caches the view that callers get of their own keys, so that polling costs at most one read a second.
 
 use crate::{KeyView, ServiceResult};
 use bytes::Bytes;
@@ -8,12 +8,12 @@ use dalston_store::KeyWithUse;
 use quick_cache::sync::Cache;
 use std::{sync::Arc, time::Duration};
 
-/// Cards at most; each is about half a kilobyte.
+/// Maximum number of entries. Each is about half a kilobyte.
 const CARDS: usize = 10_000;
-/// When the key was last used is shown up to so long behind.
+/// TTL of an entry. The last use of the key is shown up to this late.
 const AGE: Duration = Duration::from_secs(1);
 
-/// The callers' own keys, as they are shown.
+/// A cache of the callers' own keys, serialized as JSON.
 pub struct WhoamiCache {
     keys: Arc<Keys>,
     clock: SharedClock,
@@ -22,7 +22,7 @@ pub struct WhoamiCache {
 
 #[derive(Clone)]
 struct WhoamiEntry {
-    /// Of whom: a key that has changed has another holder.
+    /// The key that the entry was read for. A changed key has another `CachedKey`, which invalidates the entry.
     holder: Arc<CachedKey>,
     read_at: Duration,
     json: Bytes,
@@ -33,7 +33,7 @@ impl WhoamiCache {
         Self { keys, clock, cards: Cache::new(CARDS) }
     }
 
-    /// The caller's own key, as [`Keys::own`] reads it.
+    /// Reads the caller's own key with [`Keys::own`], and caches it.
     pub async fn read(&self, holder: &Arc<CachedKey>) -> ServiceResult<KeyWithUse> {
         let read_at = self.clock.monotonic();
         let used = self.keys.own(holder).await?;
@@ -43,7 +43,7 @@ impl WhoamiCache {
         Ok(used)
     }
 
-    /// The same as JSON, where it was read within the last second and the key has not changed.
+    /// Returns the cached JSON, if it was read within the last second and the key has not changed.
     pub fn card(&self, holder: &Arc<CachedKey>) -> Option<Bytes> {
         let now = self.clock.monotonic();
         let card = self.cards.get(&holder.id)?;

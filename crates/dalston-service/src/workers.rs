@@ -1,4 +1,4 @@
-//! Workers of streams: they register, are heard from, are taken away.
+//! Stream workers: register, renew, list, remove.
 
 use crate::{
     ServiceError, ServiceResult,
@@ -10,27 +10,27 @@ use dalston_work::{SharedWorkStorage, WorkAction, WorkTarget, Worker, WorkerId, 
 use serde_json::json;
 
 const NOUN: &str = "Worker";
-/// A tenant has so many at once: each is looked at whenever a stream begins.
+/// Maximum number of workers of a tenant. The start of each stream checks all of them.
 const MOST: usize = 100;
 
-/// What a worker says of itself, each time all of it.
+/// The registration of a worker. A renewal repeats all fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerRegistration {
-    /// Its name.
+    /// The worker's name.
     pub id: WorkerId,
-    /// Where it is: `ws://` or `wss://`.
+    /// The worker's URL: `ws://` or `wss://`.
     pub url: String,
-    /// Sessions at once.
+    /// Maximum number of concurrent sessions.
     pub capacity: u32,
-    /// Models that it has; none named: any.
+    /// The worker's models; an empty list accepts any.
     pub models: Vec<String>,
-    /// Languages that it knows; none named: any.
+    /// The worker's languages; an empty list accepts any.
     pub languages: Vec<String>,
-    /// Whether it serves every tenant: for `platform` only.
+    /// Whether the worker serves every tenant. Requires the scope `platform`.
     pub shared: bool,
 }
 
-/// The use cases on workers.
+/// The use cases for workers.
 pub struct Workers {
     store: SharedWorkStorage,
     clock: SharedClock,
@@ -41,7 +41,7 @@ impl Workers {
         Self { store, clock }
     }
 
-    /// Registers a worker for half a minute, or hears that it lives. Gives it with its load.
+    /// Registers a worker for 30 seconds, or renews its registration. Returns the worker with its load.
     pub async fn register(
         &self,
         permit: &Permit<rights::Worker>,
@@ -75,17 +75,17 @@ impl Workers {
             return Err(ServiceError::Conflict("A worker of this name serves others".into()));
         }
         let workers = self.store.workers().await?;
-        // It may have been taken away just now.
+        // The worker may have been removed concurrently.
         workers.into_iter().find(|load| load.worker.id == id).ok_or(ServiceError::NotFound(NOUN))
     }
 
-    /// The workers that serve the caller's tenant, by name.
+    /// Lists the workers that serve the caller's tenant, by name.
     pub async fn list(&self, permit: &Permit<rights::Worker>) -> ServiceResult<Vec<WorkerLoad>> {
         let serves = |load: &WorkerLoad| load.worker.tenant.as_ref().is_none_or(|tenant| tenant == permit.tenant());
         Ok(self.store.workers().await?.into_iter().filter(serves).collect())
     }
 
-    /// Takes a worker away; its sessions go on. One that serves every tenant: for `platform` only.
+    /// Removes a worker; its sessions continue. Removing one that serves every tenant requires the scope `platform`.
     pub async fn remove(&self, permit: &Permit<rights::Worker>, id: WorkerId) -> ServiceResult<()> {
         let is_platform = permit.caller().may(Requirement::Scope(Scope::Platform));
         let tenant = (!is_platform).then(|| permit.tenant());

@@ -1,4 +1,4 @@
-//! A page of audit records, by the index that leads to the fewest of them.
+//! A page of audit records, read by the most selective index.
 
 use crate::{
     pg_timestamp::PgTimestamp,
@@ -13,17 +13,19 @@ use sqlx::{
     query::Query,
 };
 
-/// The statements of one way to a page.
+/// The two statements of a page by one index.
 struct PagePlan {
-    /// The records of the page.
+    /// Reads the records of the page.
     page: &'static str,
-    /// Where those lie that are not looked at.
+    /// Finds the first record beyond the number of records that may be scanned.
     rest: &'static str,
 }
 
-/// $1 tenant, $2 action, $3 and $4 actor, $5 before, $6 behind, $7 since, $8 until, $9 how many; of the rest, $6 is how
-/// many are looked at. The columns lie between bounds, none is equal to a value: so no index but the one that has them
-/// in this order gives the order of the page, whatever the planner thinks. What it does not answer is asked of each
+/// $1 tenant, $2 action, $3 and $4 actor, $5 before, $6 after, $7 since, $8 until, $9 limit. In `rest`, $6 is the
+/// number of records that may be scanned.
+///
+/// The columns are compared by row bounds, never by equality. So only the index with these columns in this order yields
+/// the order of the page, whatever the planner estimates. Conditions that the index does not cover are checked on each
 /// record.
 macro_rules! way {
     ($($column:literal = $value:literal),*) => {
@@ -52,7 +54,7 @@ const OF_TENANT_BY_ACTION: PagePlan = way!("tenant_id" = "$1", "action" = "$2");
 const OF_TENANT_BY_ACTOR: PagePlan = way!("tenant_id" = "$1", "actor_kind" = "$3", "coalesce(actor_id, '')" = "$4");
 
 impl PagePlan {
-    /// The way for a query. Of an actor and an action, the actor leads to fewer.
+    /// Chooses the plan for a query. For an actor and an action, it uses the actor, which is more selective.
     fn of(query: &AuditQuery) -> Self {
         match (&query.tenant, query.actor, query.action) {
             (None, None, None) => OF_ALL,
@@ -65,10 +67,10 @@ impl PagePlan {
     }
 }
 
-/// The page that is asked for.
+/// Reads the requested page.
 pub(crate) async fn page(conn: &mut PgConnection, query: &AuditQuery) -> sqlx::Result<AuditPage> {
     let way = PagePlan::of(query);
-    // An index that answers all of it leads to no record in vain.
+    // An index that covers all conditions yields matching records only, so the scan needs no bound.
     let exact = query.since.is_none() && query.until.is_none() && (query.actor.is_none() || query.action.is_none());
     let rest: Option<i64> = if exact {
         None
@@ -85,7 +87,7 @@ pub(crate) async fn page(conn: &mut PgConnection, query: &AuditQuery) -> sqlx::R
     Ok(AuditPage::cut(records, query.limit, rest.map(|seq| seq.cast_unsigned() + 1)))
 }
 
-/// Binds what both statements ask.
+/// Binds the parameters that both statements have in common.
 fn bind<'q>(statement: &'static str, query: &AuditQuery) -> Query<'q, Postgres, PgArguments> {
     sqlx::query(statement)
         .bind(query.tenant.as_ref().map(ToString::to_string))

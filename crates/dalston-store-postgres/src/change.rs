@@ -1,18 +1,19 @@
-//! A change: a transaction with the number of the change and its audit record.
+//! A change: a transaction with a change number and an audit record.
 
 use crate::{pooled_connection::PooledConnection, record};
 use dalston_model::{AuditEntry, AuditHash, AuditRecord, KeyAction, Source, Target, TenantId, Timestamp};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
-/// A change under way. Dropped, it leaves nothing behind.
+/// A change in progress. Dropping it rolls it back.
 pub(crate) struct Change<'c> {
     transaction: Transaction<'c, Postgres>,
     seq: i64,
 }
 
 impl<'c> Change<'c> {
-    /// Begins, and takes the next number. From here to its end no other change runs: what it reads is what it changes.
+    /// Begins a change and takes the next number. The lock on the row `seq` serialises changes: until this one ends, no
+    /// other runs, so what it reads cannot change before it writes.
     pub(crate) async fn begin(lease: &'c mut PooledConnection) -> sqlx::Result<Self> {
         let mut transaction = lease.begin().await?;
         let sql = "UPDATE meta SET value = value + 1 WHERE name = 'seq' RETURNING value";
@@ -20,17 +21,17 @@ impl<'c> Change<'c> {
         Ok(Self { transaction, seq })
     }
 
-    /// The number of the change.
+    /// Returns the number of the change.
     pub(crate) const fn seq(&self) -> i64 {
         self.seq
     }
 
-    /// The connection, inside the transaction.
+    /// Returns the connection, inside the transaction.
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         &mut self.transaction
     }
 
-    /// Writes the audit record, linked to the one before, and commits.
+    /// Writes the audit record, linked to the previous one, and commits.
     pub(crate) async fn commit(mut self, entry: &AuditEntry) -> sqlx::Result<()> {
         let mut written = AuditRecord::new(self.seq.cast_unsigned(), entry);
         let previous = record::last_link(self.conn()).await?.unwrap_or(AuditHash::START);
@@ -39,7 +40,8 @@ impl<'c> Change<'c> {
         self.transaction.commit().await
     }
 
-    /// Writes an audit record as every change does, and takes it back: the table may have no room where others have.
+    /// Writes an audit record as every change does, and rolls it back. Tests that the audit table accepts writes: it
+    /// may be out of disk space where other tables are not.
     pub(crate) async fn rehearse(&mut self) -> sqlx::Result<()> {
         let entry = AuditEntry {
             time: Timestamp::from_secs(0),
@@ -55,7 +57,7 @@ impl<'c> Change<'c> {
         within.rollback().await
     }
 
-    /// Commits what is worth no record, and gives the number back, which nobody has seen.
+    /// Commits without an audit record, and returns the change number, which no other transaction has seen.
     pub(crate) async fn commit_unrecorded(mut self) -> sqlx::Result<()> {
         sqlx::query("UPDATE meta SET value = value - 1 WHERE name = 'seq'").execute(self.conn()).await?;
         self.transaction.commit().await

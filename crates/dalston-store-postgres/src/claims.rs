@@ -1,10 +1,10 @@
-//! Claims, inside the change that they belong to.
+//! Idempotency keys, inside the change that they belong to.
 
 use crate::pg_timestamp::PgTimestamp;
 use dalston_store::{AlreadyProcessed, IdempotencyKey};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-/// What the claim made before, if it was made and has not lapsed.
+/// Returns the result of the earlier request with this idempotency key, if there was one and it has not expired.
 pub(crate) async fn repeated(
     conn: &mut PgConnection,
     claim: Option<&IdempotencyKey>,
@@ -20,7 +20,7 @@ pub(crate) async fn repeated(
     sqlx::query(sql).bind(&claim.scope).bind(&claim.key).bind(now).try_map(read).fetch_optional(conn).await
 }
 
-/// Makes the claim, in the place of one that has lapsed. Removes a few others that have.
+/// Stores the idempotency key, replacing an expired one. Also removes up to ten other expired ones.
 pub(crate) async fn make(
     conn: &mut PgConnection,
     claim: Option<&IdempotencyKey>,

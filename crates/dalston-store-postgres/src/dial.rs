@@ -1,4 +1,4 @@
-//! Opening connections: how a session is set up, and what it must prove.
+//! Opens connections: sets up each session, and checks that the server is a primary.
 
 use crate::error::{self, NoPrimary};
 use dalston_model::SharedClock;
@@ -16,23 +16,24 @@ use std::{
 };
 use tokio::{runtime::Handle, sync::Mutex, time::timeout};
 
-/// A connection that was idle for longer proves itself before it is used.
+/// A connection that was idle for longer than this is checked before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// Whether the server takes no writes, whether a commit waits for the disk, and which server it is: its start, which it
-/// shares with no other.
+/// Asks whether the server is read-only, whether a commit waits for the disk, and which server it is. The identity is
+/// the server's start time, which no other server shares.
 const PROOF: &str = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS read_only, \
      current_setting('synchronous_commit') <> 'off' AS durable, pg_postmaster_start_time()::text AS server";
 
-/// Opens connections, all of them in the runtime that the store was opened in.
+/// Opens connections, all of them in the runtime in which the store was opened.
 pub(crate) struct Dialer {
     pub(crate) server: PgConnectOptions,
     pub(crate) home: Handle,
     pub(crate) epochs: Arc<Epochs>,
     pub(crate) deadline: Duration,
-    /// Sets a session up, and asks for the proof.
+    /// Sets up a session, and asks for the proof.
     setup: Arc<str>,
-    /// Begins a transaction, in one round trip, with the same settings: there they hold whatever became of the session.
+    /// Begins a transaction with the same settings, in one round trip. They apply there even if the session lost its
+    /// own.
     pub(crate) begin: Arc<str>,
 }
 
@@ -40,7 +41,7 @@ pub(crate) struct Dialer {
 pub(crate) struct Wire {
     conn: PgConnection,
     epoch: u64,
-    /// What was left of the call before could not be ended in time.
+    /// Whether the rest of the previous call could not be ended in time.
     pub(crate) broken: bool,
 }
 
@@ -59,26 +60,27 @@ impl DerefMut for Wire {
 }
 
 impl Wire {
-    /// Whether it may still be used while this is the epoch.
+    /// Returns whether the connection may still be used in this epoch.
     pub(crate) const fn is_of(&self, epoch: u64) -> bool {
         !self.broken && self.epoch == epoch
     }
 
-    /// Ends the connection; how, does not matter any more.
+    /// Closes the connection. An error does not matter any more.
     pub(crate) async fn close(self) {
         let _ = self.conn.close().await;
     }
 }
 
 impl Dialer {
-    /// To the server of `url`. The caller's runtime is the one in which connections live; `clock` measures spans.
+    /// Configures connections to the server of `url`. They live in the runtime of the caller. `clock` measures
+    /// durations.
     pub(crate) fn new(url: &str, deadline: Duration, clock: SharedClock) -> sqlx::Result<Self> {
         let options = PgConnectOptions::from_str(url)?;
         let named = options.get_application_name().is_some();
         let server = if named { options } else { options.application_name("dalston") };
         let limit = deadline.as_millis().max(1);
         let settings = |set: &str| {
-            // Off, a crash loses revocations that were acknowledged.
+            // With `off`, a crash of the server loses revocations that were acknowledged.
             format!(
                 "{set} synchronous_commit = on; \
                  {set} lock_timeout = 0; \
@@ -86,10 +88,11 @@ impl Dialer {
                  {set} idle_in_transaction_session_timeout = {limit}; "
             )
         };
-        // A change waits for the one before it and then sees what that did.
+        // A change waits for the previous one, and must then see its effects.
         let isolation = "SET default_transaction_isolation = 'read committed'; ";
         Ok(Self {
-            // A parameter that poolers do not know; no number is read as text.
+            // Poolers do not know the start-up parameter `extra_float_digits`. No number is read as text, so it is not
+            // needed.
             server: server.extra_float_digits(None),
             home: Handle::current(),
             epochs: Arc::new(Epochs::new(clock)),
@@ -99,7 +102,7 @@ impl Dialer {
         })
     }
 
-    /// A new connection to a primary.
+    /// Opens a new connection to a primary.
     pub(crate) async fn dial(&self) -> sqlx::Result<Wire> {
         let mut wire = self.reach().await?;
         if wire.epoch != self.epochs.present() {
@@ -113,13 +116,14 @@ impl Dialer {
         let (server, setup) = (self.server.clone(), self.setup.clone());
         let open = async move {
             let mut conn = server.connect().await?;
-            // Not as parameters of the start: poolers refuse those, or drop them.
+            // Not as start-up parameters: poolers refuse or drop those.
             let proof = sqlx::raw_sql(AssertSqlSafe(setup)).fetch_one(&mut conn).await?;
             let server: String = is_primary(&proof)?.try_get("server")?;
             Ok::<_, sqlx::Error>((conn, server))
         };
-        // Whoever waits for it may go away, and no connection may outlive the deadline unfinished; who does not, has a moment
-        // left to do without.
+        // The task has a time limit of its own, because the caller may be cancelled while it waits, and no half-open
+        // connection may outlive the deadline. The limit is less than the deadline, so a caller that still waits has
+        // time left to handle the failure.
         let patience = self.deadline / 4 * 3;
         let opened = self.home.spawn(async move { timeout(patience, open).await }).await;
         let opened = opened.map_err(error::ended).and_then(|opened| opened.map_err(error::ended).flatten());
@@ -128,7 +132,7 @@ impl Dialer {
     }
 }
 
-/// The proof, if it is one.
+/// Returns the proof if it shows a primary with durable commits, otherwise the reason why not.
 fn is_primary(proof: &PgRow) -> sqlx::Result<&PgRow> {
     if proof.try_get("read_only")? {
         return Err(NoPrimary::ReadOnly.into());
@@ -139,7 +143,7 @@ fn is_primary(proof: &PgRow) -> sqlx::Result<&PgRow> {
     Ok(proof)
 }
 
-/// In the place of a ping.
+/// Checks the connection, instead of a ping.
 async fn prove(conn: &mut PgConnection) -> sqlx::Result<()> {
     is_primary(&sqlx::raw_sql(PROOF).fetch_one(conn).await?).map(|_| ())
 }
@@ -160,7 +164,8 @@ impl Manager for Dialer {
         if metrics.last_used() <= TRUSTED_FOR {
             return Ok(());
         }
-        // A part of the deadline only: when it does not answer there must be time left for a new one.
+        // Waits for a part of the deadline only: if the server does not answer, there must be time left for a new
+        // connection.
         let proof = timeout(self.deadline / 4, prove(&mut wire)).await.map_err(error::ended);
         Ok(proof.flatten().inspect_err(|_| self.epochs.end(wire.epoch))?)
     }

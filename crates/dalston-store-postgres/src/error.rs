@@ -1,12 +1,13 @@
-//! Errors of sqlx as errors of a store: the only place that tells an outage from a value that cannot be.
+//! Maps the errors of sqlx to store errors: the only place that distinguishes an outage from invalid data.
 
 use dalston_store::StoreError;
 use deadpool::managed::PoolError;
 use sqlx::Error;
 use std::{error::Error as Cause, io, time::Duration};
 
-/// What a server says that takes no writes or that stops, as poolers repeat it under codes of their own: its text, or the
-/// SQLSTATE. The number 25006 alone may be that of a file.
+/// Parts of messages that say that a server is read-only or is stopping. Poolers repeat the server's text or SQLSTATE
+/// under error codes of their own. The number 25006 alone may be the number of a file, so it is matched with its
+/// prefix.
 const DOUBTFUL: [&str; 10] = [
     "SQLSTATE 25006",
     "57P01",
@@ -20,22 +21,22 @@ const DOUBTFUL: [&str; 10] = [
     "server conn crashed",
 ];
 
-/// There is no session that is good for anything.
+/// The reason why there is no usable session.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoPrimary {
-    /// A standby, or a server that is set read-only.
+    /// The server is a standby or is set to read-only.
     #[error("the server takes no writes")]
     ReadOnly,
-    /// Something between here and the server has changed the session's settings.
+    /// A component between this node and the server has changed the session's settings.
     #[error("the session has lost `synchronous_commit = on`")]
     Volatile,
-    /// No connection could be opened. It says nothing of those that are open.
+    /// A connection could not be opened. This says nothing about the connections that are open.
     #[error("no connection: {0}")]
     Unreached(String),
 }
 
 impl NoPrimary {
-    /// Why no connection could be opened.
+    /// Describes why a connection could not be opened.
     pub(crate) fn unreached(cause: Error) -> Self {
         let (StoreError::Unavailable(text) | StoreError::Corrupt(text)) = store(cause);
         Self::Unreached(text)
@@ -48,9 +49,12 @@ impl From<NoPrimary> for Error {
     }
 }
 
-/// Whether the error says that connections of its kind may not lead to the primary, or lead nowhere: SQLSTATE 25006, the
-/// server stops, crashed or starts (57P01 to 57P03), the connection broke (class 08, input and output). What is said about
-/// a value does not count: it may quote the value.
+/// Returns whether the error casts doubt on all connections of its epoch: they may not lead to the primary, or may be
+/// dead.
+///
+/// These errors do: the server is read-only (SQLSTATE 25006), it is stopping, crashed or starting (57P01 to 57P03), or
+/// the connection broke (class 08, I/O errors). Errors about data do not count, because their message may quote a
+/// value.
 pub(crate) fn is_in_doubt(error: &Error) -> bool {
     match error {
         Error::Database(cause) => {
@@ -66,12 +70,12 @@ pub(crate) fn is_in_doubt(error: &Error) -> bool {
     }
 }
 
-/// A connection that was not opened: not in time, or the runtime of the store has ended.
+/// The error of a connection that was not opened: the time limit passed, or the runtime of the store has ended.
 pub(crate) fn ended(cause: impl Cause) -> Error {
     Error::Io(io::Error::other(cause.to_string()))
 }
 
-/// What it means that the pool gives no connection.
+/// Maps the pool's error when it gives out no connection.
 pub(crate) fn pooling(error: PoolError<Error>) -> Error {
     match error {
         PoolError::Backend(error) => error,
@@ -80,12 +84,12 @@ pub(crate) fn pooling(error: PoolError<Error>) -> Error {
     }
 }
 
-/// The call was not answered in time.
+/// The error of a call that was not answered in time.
 pub(crate) fn late(deadline: Duration) -> StoreError {
     StoreError::unavailable(format_args!("no answer from Postgres within {deadline:?}"))
 }
 
-/// What an error of sqlx says of the store. Its text holds no value of a query and no part of the URL but the host.
+/// Maps an sqlx error to a store error. Its text contains no value of a query, and of the URL at most the host.
 pub(crate) fn store(error: Error) -> StoreError {
     match error {
         Error::Database(cause) if is_about_data(cause.code().as_deref()) => StoreError::corrupt(cause.message()),
@@ -100,7 +104,7 @@ pub(crate) fn store(error: Error) -> StoreError {
     }
 }
 
-/// Whether it is a data exception or a violated constraint: SQLSTATE classes 22 and 23.
+/// Returns whether the code is a data exception or a constraint violation: SQLSTATE classes 22 and 23.
 fn is_about_data(code: Option<&str>) -> bool {
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }
@@ -111,7 +115,7 @@ mod tests {
     use sqlx::error::{DatabaseError, ErrorKind};
     use std::{borrow::Cow, fmt};
 
-    /// What a server or a pooler says.
+    /// An error of a server or a pooler: SQLSTATE and message.
     #[derive(Debug)]
     struct ServerMessage(&'static str, &'static str);
 
@@ -198,14 +202,14 @@ mod tests {
             ("42P01", "relation \"read-only\" does not exist"),
             ("25001", "there is a transaction in progress"),
             ("P0001", "25006"),
-            // A value is quoted.
+            // The message quotes a value.
             ("22P02", "invalid input syntax for type json: \"the database system is\""),
             ("22003", "value \"57P01\" is out of range"),
             ("23514", "terminating connection"),
         ] {
             assert!(!is_in_doubt(&said(code, text)), "{code} {text}");
         }
-        // No connection could be opened, or nobody gave one back: it says nothing of those that are open.
+        // No connection could be opened, or the pool had none free: this says nothing about the open connections.
         assert!(!is_in_doubt(&NoPrimary::unreached(Error::PoolClosed).into()));
         for cause in [Error::PoolTimedOut, Error::PoolClosed, Error::RowNotFound] {
             assert!(!is_in_doubt(&cause));

@@ -1,4 +1,4 @@
-//! What changed, in Postgres.
+//! The change feed and the audit log, in Postgres.
 
 use crate::{
     PostgresStore, audit,
@@ -18,7 +18,7 @@ use dalston_store::{
 use sqlx::{Row, postgres::PgRow};
 use std::time::Duration;
 
-/// The end of the record, and whether the server that says so takes no writes: then it may lie behind the primary.
+/// The end of the audit log, and whether the server is read-only: if so, it may lag behind the primary.
 macro_rules! end_columns {
     () => {
         "value AS end_seq, (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1) AS end_link, \
@@ -28,8 +28,8 @@ macro_rules! end_columns {
 
 const END: &str = concat!("SELECT ", end_columns!(), " FROM meta WHERE name = 'seq'");
 
-/// One statement, so one moment: the end, the link at the mark, and the keys behind it, each with the link at its
-/// change; one row without a key when there are none.
+/// Reads the end of the log, the chain link at the checkpoint, and the keys that changed after it, each with the link
+/// of its change. One statement, so all of it is one snapshot. Returns one row without a key if no key changed.
 const CHANGED_AFTER: &str = concat!(
     "SELECT * FROM (SELECT ",
     end_columns!(),
@@ -40,7 +40,7 @@ const CHANGED_AFTER: &str = concat!(
      ORDER BY changed LIMIT $2) AS later ON true"
 );
 
-/// What no primary says counts as no answer.
+/// Reads the end of the log. An answer of a server that is not a primary counts as none.
 fn end(row: &PgRow) -> sqlx::Result<Checkpoint> {
     if row.try_get("read_only")? {
         return Err(NoPrimary::ReadOnly.into());
@@ -48,7 +48,7 @@ fn end(row: &PgRow) -> sqlx::Result<Checkpoint> {
     Ok(Checkpoint { seq: row::count(row, "end_seq")?, link: row::hash(row, "end_link")? })
 }
 
-/// What rows of `CHANGED_AFTER` tell.
+/// Decodes the rows of `CHANGED_AFTER`.
 fn heard(after: &Checkpoint, rows: &[PgRow], limit: u32) -> sqlx::Result<ChangesResult> {
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let mut later = Vec::with_capacity(rows.len());
@@ -76,7 +76,8 @@ impl FeedStore for PostgresStore {
             if matches!(heard, ChangesResult::Changes { .. }) {
                 return Ok(heard);
             }
-            // Another record: or the connection leads to another server than the one whose record it was.
+            // The log diverged, or the connection leads to another server than the one whose log was read. Ask once
+            // more on a new connection.
             self.link.leave(self.link.dialer().epochs.present());
             ask().await
         })

@@ -1,4 +1,4 @@
-//! The figures of a tenant's keys: one statement, over the live keys and those that were used within the day.
+//! Key statistics of a tenant: one statement, over the live keys and those that were used within the last day.
 
 use crate::{pg_timestamp::PgTimestamp, row};
 use dalston_model::{TenantId, Timestamp};

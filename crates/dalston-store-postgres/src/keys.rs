@@ -1,4 +1,4 @@
-//! The steps on keys, in Postgres.
+//! Storing and finding keys, in Postgres.
 
 use crate::{
     PostgresStore,
@@ -22,7 +22,7 @@ use dalston_store::{
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
 
-/// The statement of a page, with what it asks besides the tenant.
+/// The statement of a page, with the conditions besides the tenant.
 macro_rules! page_sql {
     ($($and:literal)?) => {
         concat!(
@@ -34,11 +34,12 @@ macro_rules! page_sql {
 
 const ANY: &str = "SELECT EXISTS (SELECT FROM keys)";
 
-/// By the given clock, or the server's.
+/// By the configured clock, or the server's.
 const OVERLAPPING_UNTIL: &str =
     "SELECT max(ends_at) AS until, coalesce($2, clock_timestamp()) AS now FROM key_secrets WHERE key_id = $1";
 
-/// Ends the current secret, the only one without an end, after the overlap.
+/// Lets the current secret expire after the overlap. At this point it is the only secret of the key: the previous one
+/// was deleted.
 const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = $2 WHERE key_id = $1";
 
 const FIND: &str = concat!(
@@ -54,7 +55,7 @@ const WRITE: &str = "
     UPDATE keys SET enabled = $2, expires_at = $3, revoked_at = $4, rest = $5::text::json, manages = $6, changed = $7
     WHERE id = $1";
 const INSERT_SECRET: &str = "INSERT INTO key_secrets (key_id, digest) VALUES ($1, $2)";
-/// Those that may be live admin keys besides `$2`; the model decides.
+/// Selects the keys other than `$2` that may be live admin keys; the model decides.
 const OTHER_ADMINS: &str = concat!(
     "SELECT ",
     key_columns!(),
@@ -85,7 +86,7 @@ async fn insert(change: &mut Change<'_>, KeyToInsert { key, digest }: &KeyToInse
     Ok(())
 }
 
-/// Writes the key as it is now, under the number of the change.
+/// Writes the present state of the key, with the number of the change.
 async fn write(change: &mut Change<'_>, key: &Key) -> sqlx::Result<()> {
     let seq = change.seq();
     sqlx::query(WRITE)
@@ -105,7 +106,7 @@ fn rest(key: &Key) -> sqlx::Result<String> {
     key_rest(key).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
-/// What stands against the change, by the guard's own rules. Asks for other admin keys only when they matter.
+/// Returns why the precondition forbids the change, if it does. Reads the other admin keys only if they matter.
 async fn objection(
     change: &mut Change<'_>,
     guard: &UpdatePrecondition,

@@ -1,7 +1,8 @@
-//! The store over Postgres.
+//! The key store on Postgres, and with the feature `work` the work store as well.
 //!
-//! Changes stand in line behind one row, see `change.rs`; reads and use take no lock. All decisions are those of the
-//! model and of `dalston-store`, made inside the transaction.
+//! Every change takes a row lock on the row `seq` of `meta`, so changes are serialised and numbered in commit order
+//! (see `change.rs`). Reads and usage updates take no such lock. `dalston-model` and `dalston-store` make all
+//! decisions; this crate calls them inside the transaction.
 
 mod audit;
 mod change;
@@ -40,48 +41,56 @@ use std::{future::Future, sync::Arc, time::Duration};
 /// Where the server is, and how to use it.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// `postgres://user:password@host:port/database`, with the parameters of libpq behind a `?`.
+    /// The connection URL: `postgres://user:password@host:port/database`, with libpq parameters after a `?`.
     pub url: String,
-    /// How long a call may take, with the wait for a connection. Afterwards it is unavailable.
+    /// The time limit of a call, including the wait for a connection. A call that takes longer fails as unavailable.
     pub deadline: Duration,
-    /// How many connections at most.
+    /// The maximum number of connections.
     pub connections: u32,
 }
 
-/// Written to see whether the server takes writes.
+/// Tests whether the server accepts writes.
 const WRITE: &str = "INSERT INTO notes (name, text, lapses_at) VALUES ('ready', '', now()) \
      ON CONFLICT (name) DO UPDATE SET lapses_at = now()";
 
-/// A store on a Postgres server, 15 or later.
+/// A store on a Postgres server, version 15 or later.
 pub struct PostgresStore {
     link: Link,
     clock: Option<SharedClock>,
 }
 
-/// What a call takes at most, unless the options say otherwise.
+/// The default time limit of a call.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Connections, unless the options say otherwise.
+/// The default maximum number of connections.
 const CONNECTIONS: u32 = 16;
 
-/// Connects to the database of this URL, goes by the clock of its server, and brings its tables of keys up to date. A call
-/// that takes longer than five seconds is [`StoreError::Unavailable`]. See [`PostgresStore::connect`].
+/// Connects to the database of this URL, and migrates its key tables.
+///
+/// The store uses the clock of the server. A call that takes longer than five seconds fails with
+/// [`StoreError::Unavailable`]. See [`PostgresStore::connect`] for the errors.
 pub async fn open(url: impl Into<String>) -> StoreResult<Arc<PostgresStore>> {
     let options = PostgresOptions { url: url.into(), deadline: DEADLINE, connections: CONNECTIONS };
     Ok(Arc::new(PostgresStore::connect(&options, None).await?))
 }
 
 impl PostgresStore {
-    /// Connects and brings the tables of keys up to date; several nodes may do so at once. Ends and windows go by `clock`, or
-    /// by the server's clock when there is none. All connections live in the Tokio runtime that this is called in, which
-    /// must outlive all users of the store.
+    /// Connects and migrates the key tables.
     ///
-    /// Fails when the server cannot be reached in time or is no primary, when a pooler does not keep sessions whole, or
-    /// when the schema is newer than this program; no error shows the password.
+    /// Several nodes may do so at once. Expiry times and rate limit windows are measured by `clock`, or by the server's
+    /// clock if it is `None`. All connections live in the Tokio runtime of the caller, which must outlive all users of
+    /// the store.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server cannot be reached in time or is not a primary, if a pooler does not keep sessions whole, or
+    /// if the schema is newer than this program. No error contains the password.
     pub async fn connect(options: &PostgresOptions, clock: Option<SharedClock>) -> StoreResult<Self> {
         Self::prepare(options, clock, &[migrations::KEYS]).await
     }
 
-    /// The same, with the tables of work: those that [`WorkStorage`](dalston_work::WorkStorage) needs.
+    /// Connects and migrates the key tables and the work tables.
+    ///
+    /// [`WorkStorage`](dalston_work::WorkStorage) needs the work tables. Otherwise like [`PostgresStore::connect`].
     #[cfg(feature = "work")]
     pub async fn connect_with_work(options: &PostgresOptions, clock: Option<SharedClock>) -> StoreResult<Self> {
         Self::prepare(options, clock, &[migrations::KEYS, migrations::WORK]).await
@@ -103,12 +112,13 @@ impl PostgresStore {
         Ok(store)
     }
 
-    /// Runs the work of one call, which gets its deadline and its error here.
+    /// Runs the work of one call, with the deadline of the store, and maps its error.
     async fn call<T>(&self, work: impl Future<Output = sqlx::Result<T>> + Send) -> StoreResult<T> {
         self.link.call(work).await
     }
 
-    /// Makes a change of the least kind: it waits in line, writes a record and commits, as every change does.
+    /// Proves that the server accepts changes: takes the lock, writes an audit record and commits, as every change
+    /// does.
     async fn prove(&self) -> sqlx::Result<()> {
         let mut lease = self.lease().await?;
         let mut change = Change::begin(&mut lease).await?;
@@ -117,12 +127,12 @@ impl PostgresStore {
         change.commit_unrecorded().await
     }
 
-    /// A connection for one call.
+    /// Takes a connection from the pool for one call.
     async fn lease(&self) -> sqlx::Result<PooledConnection> {
         self.link.lease().await
     }
 
-    /// The time of the clock that was given; none leaves it to the server.
+    /// Returns the time of the configured clock; `None` leaves the time to the server.
     fn now(&self) -> Option<PgTimestamp> {
         self.clock.as_ref().map(|clock| PgTimestamp(clock.now()))
     }

@@ -1,4 +1,4 @@
-//! The counter that several nodes share, in Postgres: a call each of the functions of `migrations/postgres`.
+//! The shared rate limit counter, in Postgres. Each operation calls one function of `migrations/postgres`.
 
 use crate::{PostgresStore, row};
 use async_trait::async_trait;

@@ -1,18 +1,18 @@
-//! The schema, step by step, in two sets: the tables of keys, which every database has, and those of work. Files of
-//! `migrations/postgres` are added, never changed.
+//! Schema migrations, in two sets: the key tables, which every database has, and the work tables. Files in
+//! `migrations/postgres` are only added, never changed.
 
 use crate::{dial::Dialer, error};
 use dalston_store::{StoreError, StoreResult};
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 
-/// Tables that are brought up to date together.
+/// Migrations that are applied together.
 pub(crate) struct Set {
     name: &'static str,
     steps: &'static [&'static str],
 }
 
-/// The tables of keys.
+/// The migrations of the key tables.
 pub(crate) const KEYS: Set = Set {
     name: "keys",
     steps: &[
@@ -27,7 +27,7 @@ pub(crate) const KEYS: Set = Set {
     ],
 };
 
-/// The tables of work, beside those of keys.
+/// The migrations of the work tables, in addition to the key tables.
 #[cfg(feature = "work")]
 pub(crate) const WORK: Set = Set {
     name: "work",
@@ -39,18 +39,18 @@ pub(crate) const WORK: Set = Set {
     ],
 };
 
-/// How many steps of the keys and of the work a database has behind it, by its version of before: then there was one
-/// number for all.
+/// The number of key migrations and of work migrations that a database has, by its old version number. Older programs
+/// had one number for both sets.
 const BEFORE: [(i32, i32); 10] = [(0, 0), (1, 1), (2, 1), (3, 1), (3, 2), (4, 2), (5, 2), (5, 3), (6, 3), (7, 3)];
 
-/// Without bounds on time: a step may take long, and so may another node that takes it.
+/// Without statement time limits: a migration may take long, and so may another node that is migrating.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; \
      SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
-/// How long the steps may take, with the wait for another node that takes them.
+/// The time limit of all migrations, including the wait for another node that is migrating.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// The number of the lock that two nodes which start at once meet at.
+/// The number of the advisory lock that serialises nodes which start at once.
 const LOCK: i64 = 0x6461_6c73_746f_6e00;
 
 const TABLE: &str = "CREATE TABLE migrations (name text PRIMARY KEY, steps integer NOT NULL)";
@@ -58,15 +58,15 @@ const TABLE: &str = "CREATE TABLE migrations (name text PRIMARY KEY, steps integ
 const NOTE: &str = "INSERT INTO migrations (name, steps) VALUES ($1, $2) \
      ON CONFLICT (name) DO UPDATE SET steps = excluded.steps";
 
-/// The version of before.
+/// The version number of older programs.
 const VERSION: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
 
-/// A program of before finds a version that it does not know, and leaves the database alone.
+/// Stores a version that older programs do not know, so they refuse to use the database.
 const KEEP_OUT: &str = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
      VALUES ($1, 'sets', true, '', 0)";
 
-/// Takes the steps of these sets that the database lacks, in one transaction: so the lock holds on whatever connection of
-/// the server it is, and its settings with it.
+/// Applies the missing migrations of these sets, in one transaction. So the lock and the settings apply to them all,
+/// whichever connection to the server a pooler chooses.
 pub(crate) async fn run(dialer: &Dialer, sets: &[Set]) -> StoreResult<()> {
     let mut wire = dialer.dial().await.map_err(error::store)?;
     let work = async {
@@ -85,7 +85,7 @@ pub(crate) async fn run(dialer: &Dialer, sets: &[Set]) -> StoreResult<()> {
     Ok(())
 }
 
-/// Takes the steps of a set.
+/// Applies the missing migrations of a set.
 async fn take(change: &mut PgConnection, set: &Set) -> StoreResult<()> {
     let behind = sqlx::query_scalar("SELECT steps FROM migrations WHERE name = $1").bind(set.name);
     let behind: i32 = behind.fetch_optional(&mut *change).await.map_err(error::store)?.unwrap_or_default();
@@ -109,7 +109,7 @@ async fn take(change: &mut PgConnection, set: &Set) -> StoreResult<()> {
     Ok(())
 }
 
-/// Gives each set a number of its own, unless it has one.
+/// Replaces the old version number by one number for each set, unless this was done before.
 async fn count_apart(change: &mut PgConnection) -> StoreResult<()> {
     if exists(change, "migrations").await? {
         return Ok(());
@@ -130,7 +130,7 @@ async fn count_apart(change: &mut PgConnection) -> StoreResult<()> {
     Ok(())
 }
 
-/// Whether there is such a table, where statements look for it.
+/// Returns whether the table exists in the search path.
 async fn exists(change: &mut PgConnection, table: &str) -> StoreResult<bool> {
     let found = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(table).fetch_one(change);
     found.await.map_err(error::store)

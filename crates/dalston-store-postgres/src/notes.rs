@@ -1,4 +1,5 @@
-//! The steps on notes, in Postgres. They are no changes and do not stand in line: each is one statement on its row.
+//! The key-value store with expiry, in Postgres. Writes are not changes and take no change number: each is one
+//! statement on its row.
 
 use crate::PostgresStore;
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 const FIND: &str = "SELECT text FROM notes WHERE name = $1 AND lapses_at > coalesce($2, clock_timestamp())";
 
-/// In the place of none, or of one that has lapsed.
+/// Inserts an entry, or replaces an expired one.
 const INSERT: &str = "
     INSERT INTO notes AS kept (name, text, lapses_at)
     VALUES ($1, $2, coalesce($3, clock_timestamp()) + $4 * interval '1 microsecond')
@@ -22,7 +23,8 @@ const REPLACE: &str = "
 const TAKE: &str = "
     DELETE FROM notes WHERE name = $1 RETURNING text, lapses_at > coalesce($2, clock_timestamp()) AS live";
 
-/// A few more than are put, so that lapsed ones never pile up. Those that others are at are left to them.
+/// Removes expired entries. Each put removes more than it adds, so expired entries do not accumulate. Skips entries
+/// that other transactions have locked.
 const SWEEP: &str = "
     DELETE FROM notes WHERE name = ANY (ARRAY(
         SELECT name FROM notes WHERE lapses_at <= coalesce($1, clock_timestamp())

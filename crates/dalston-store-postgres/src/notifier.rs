@@ -1,4 +1,4 @@
-//! Wake-ups: messages of the server, which a trigger sends with each change of a key.
+//! Wake-ups by NOTIFY: a trigger of the server sends a message with each change of a key.
 
 use crate::{PostgresStore, dial::Dialer, error};
 use async_trait::async_trait;
@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 /// The channel of the trigger.
 const CHANNEL: &str = "dalston_keys";
-/// A connection that was silent for so long is asked whether it lives, and has as long to answer.
+/// A connection that was silent for this long is pinged, and must answer within the same time.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// Listens on a connection of its own, as long as the epoch lasts in which it was opened.
+/// Listens on a connection of its own, until the epoch in which it was opened ends.
 pub(crate) struct Listener {
     channel: PgListener,
     epoch: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Hears what is committed from here on.
+    /// Begins to listen: receives a message for each later commit.
     pub(crate) async fn open(store: &PostgresStore) -> StoreResult<Self> {
         let Dialer { server, home, epochs, deadline, .. } = store.link.dialer();
         let (server, epochs, epoch, deadline) = (server.clone(), epochs.clone(), epochs.present(), *deadline);
@@ -31,7 +31,7 @@ impl Listener {
             // The driver's listener takes its connection from a pool only.
             let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
             let mut listener = PgListener::connect_with(&pool.connect_lazy_with(server)).await?;
-            // Not behind our back: what it would not hear meanwhile must be read.
+            // No silent reconnect: messages sent meanwhile would be lost, so the caller must know and read the feed.
             listener.eager_reconnect(false);
             listener.listen(CHANNEL).await?;
             Ok::<_, sqlx::Error>(Self { channel: listener, epoch, epochs })

@@ -1,11 +1,13 @@
-//! A page of a list: the bounds that its statement takes.
+//! A page of a list: the parameters of its statement.
 
 use crate::pg_timestamp::PgTimestamp;
 use dalston_model::{PageRequest, Start, Timestamp};
 use std::str::FromStr;
 
-/// Newest first, the page is what lies before (`before`, `id`), without the first `skip`, at most `limit` rows: one
-/// more than it shows, which tells whether there is a next page.
+/// The parameters of a page, newest first.
+///
+/// The page consists of the rows that sort before (`before`, `id`), without the first `skip`, at most `limit` rows. The
+/// limit is one more than the page shows, to see whether there is a next page.
 pub(crate) struct Bounds<I> {
     pub(crate) before: PgTimestamp,
     pub(crate) id: I,
@@ -14,7 +16,8 @@ pub(crate) struct Bounds<I> {
 }
 
 impl<I: FromStr> Bounds<I> {
-    /// The bounds of the page. `least` is before every id: a cursor of another list leads behind all of its moment.
+    /// Returns the parameters for the request. `least` sorts before every id: it is used if the cursor's id is that of
+    /// another list, and then skips all rows of the cursor's time.
     pub(crate) fn of(request: &PageRequest, least: I) -> Self {
         let (before, id, skip): (Timestamp, I, u32) = match &request.start {
             Start::Newest => (PgTimestamp::LATEST, least, 0),

@@ -1,4 +1,4 @@
-//! A [`Timestamp`] as a `timestamptz`: both count microseconds, from 1970 and from 2000.
+//! A [`Timestamp`] as `timestamptz`. Both count microseconds: the former since 1970, the latter since 2000.
 
 use dalston_model::Timestamp;
 use sqlx::{
@@ -11,14 +11,16 @@ use sqlx::{
 /// 2000-01-01 in microseconds since 1970.
 const EPOCH: i64 = 946_684_800_000_000;
 
-/// A timestamp on its way to or from Postgres. Of its own, since dates of the `time` crate end with the year 9999.
+/// A timestamp that is sent to or read from Postgres. The `time` crate's type does not suffice: its dates end with the
+/// year 9999.
 #[derive(Clone, Copy)]
 pub(crate) struct PgTimestamp(pub(crate) Timestamp);
 
 impl PgTimestamp {
-    /// Before all that Postgres can hold (4713 BC) there is nothing to find: the bound of a page may stand here.
+    /// The earliest time that Postgres can hold (4713 BC). An earlier page bound is replaced by it, since no row is
+    /// older.
     pub(crate) const EARLIEST: Timestamp = Timestamp::from_micros(-210_866_803_200_000_000);
-    /// After all that is stored.
+    /// Later than all stored times.
     pub(crate) const LATEST: Timestamp = Timestamp::from_micros(i64::MAX);
 }
 
@@ -47,7 +49,7 @@ impl<'r> Decode<'r, Postgres> for PgTimestamp {
             return Err("a time that is not in binary form".into());
         }
         let micros = <i64 as Decode<Postgres>>::decode(value)?;
-        // Also refuses `infinity`, which stands at the end of the range.
+        // Also refuses `infinity`, which is the end of the range.
         let since_1970 = micros.checked_add(EPOCH).ok_or("a time out of range")?;
         Ok(Self(Timestamp::from_micros(since_1970)))
     }

@@ -1,4 +1,4 @@
-//! A connection out of the pool, for one call.
+//! A pooled connection, leased for one call.
 
 use crate::dial::{Dialer, Wire};
 use deadpool::managed::Object;
@@ -14,8 +14,10 @@ use tokio::{
     time::timeout,
 };
 
-/// Goes back to the pool when it is dropped. What a call that was broken off left behind, a transaction among it, is
-/// ended at once, within a deadline: a server that froze would keep the place for good.
+/// A leased connection. Dropping it returns it to the pool.
+///
+/// An interrupted call may leave work behind, for example an open transaction. It is ended right after the drop, within
+/// the deadline: otherwise a frozen server would occupy the pool slot for ever.
 pub(crate) struct PooledConnection {
     wire: OwnedMutexGuard<Wire>,
     slot: Object<Dialer>,
@@ -55,7 +57,8 @@ impl Drop for PooledConnection {
     }
 }
 
-/// Whoever gets the connection next waits for this, or does it himself with his first statement.
+/// Ends what the call left behind. The next user of the connection waits for this, or does the same with its first
+/// statement.
 async fn settle(wire: Arc<Mutex<Wire>>, deadline: Duration) {
     let mut wire = wire.lock_owned().await;
     let answer = timeout(deadline, wire.ping()).await;

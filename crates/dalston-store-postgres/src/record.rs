@@ -1,4 +1,4 @@
-//! Audit records in their table.
+//! Writing audit records.
 
 use crate::{
     pg_timestamp::PgTimestamp,
@@ -7,7 +7,7 @@ use crate::{
 use dalston_model::{AuditHash, AuditRecord};
 use sqlx::PgConnection;
 
-/// The link of the last record; none when it is older than the chain, or there is none.
+/// Returns the chain link of the last record; `None` if there is no record, or if it is older than the chain.
 pub(crate) async fn last_link(conn: &mut PgConnection) -> sqlx::Result<Option<AuditHash>> {
     let query = sqlx::query("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1");
     Ok(query.try_map(|row| row::hash(&row, "hash")).fetch_optional(conn).await?.flatten())
@@ -39,7 +39,8 @@ pub(crate) async fn insert(conn: &mut PgConnection, record: &AuditRecord) -> sql
     Ok(())
 }
 
-/// The number that rows lie behind; past the last number there is nothing.
+/// Converts a sequence number to the lower bound of a query. Numbers out of range become the maximum, after which there
+/// are no rows.
 pub(crate) fn behind(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Rows as things of the model: the columns of each, once, and how they are read.
+//! Decodes rows into model types. Lists the columns of each once.
 
 use crate::pg_timestamp::PgTimestamp;
 use dalston_model::{AuditHash, AuditRecord, Key, KeyId, Tenant, Timestamp};
@@ -18,7 +18,8 @@ macro_rules! key_columns {
     };
 }
 
-/// With a subquery, not a join: only the rows of the page look up their use, whatever the planner thinks.
+/// A subquery instead of a join: the last use is looked up for the rows of the page only, whatever the planner
+/// estimates.
 macro_rules! used_key_columns {
     () => {
         concat!(key_columns!(), ", (SELECT last_used_at FROM key_usage WHERE key_id = id) AS last_used_at")
@@ -34,12 +35,12 @@ macro_rules! audit_columns {
 
 pub(crate) use {audit_columns, key_columns, tenant_columns, used_key_columns};
 
-/// A row of `tenant_columns`.
+/// Decodes a row of `tenant_columns`.
 pub(crate) fn tenant(row: &PgRow) -> sqlx::Result<Tenant> {
     Ok(Tenant { id: parsed(row, "id")?, name: parsed_option(row, "name")?, created_at: time(row, "created_at")? })
 }
 
-/// A row of `key_columns`.
+/// Decodes a row of `key_columns`.
 pub(crate) fn key(row: &PgRow) -> sqlx::Result<Key> {
     let columns = KeyColumns {
         id: KeyId::from_uuid(row.try_get("id")?),
@@ -52,17 +53,17 @@ pub(crate) fn key(row: &PgRow) -> sqlx::Result<Key> {
     columns.key(row.try_get("rest")?).map_err(wrong("rest"))
 }
 
-/// A row of `used_key_columns`.
+/// Decodes a row of `used_key_columns`.
 pub(crate) fn used_key(row: &PgRow) -> sqlx::Result<KeyWithUse> {
     Ok(KeyWithUse { key: key(row)?, last_used_at: time_option(row, "last_used_at")? })
 }
 
-/// When the secret before the current one ends, if there is one, and the time now.
+/// Returns when the previous secret expires, if there is one, and the time now.
 pub(crate) fn overlap(row: &PgRow) -> sqlx::Result<(Option<Timestamp>, Timestamp)> {
     Ok((time_option(row, "until")?, time(row, "now")?))
 }
 
-/// A row of `audit_columns`.
+/// Decodes a row of `audit_columns`.
 pub(crate) fn audit(row: &PgRow) -> sqlx::Result<AuditRecord> {
     Ok(AuditRecord {
         seq: count(row, "seq")?,
@@ -81,33 +82,33 @@ pub(crate) fn audit(row: &PgRow) -> sqlx::Result<AuditRecord> {
     })
 }
 
-/// A link, or none.
+/// Decodes an optional chain link.
 pub(crate) fn hash(row: &PgRow, column: &'static str) -> sqlx::Result<Option<AuditHash>> {
     let bytes = row.try_get::<Option<&[u8]>, _>(column)?.map(<[u8; 32]>::try_from);
     Ok(bytes.transpose().map_err(wrong(column))?.map(AuditHash::new))
 }
 
-/// A number that is counted.
+/// Decodes a count.
 pub(crate) fn count(row: &PgRow, column: &'static str) -> sqlx::Result<u64> {
     u64::try_from(row.try_get::<i64, _>(column)?).map_err(wrong(column))
 }
 
-/// A number that is counted, as Postgres holds it.
+/// Encodes a count as `bigint`.
 pub(crate) fn bigint(count: u64) -> sqlx::Result<i64> {
     i64::try_from(count).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
-/// A moment.
+/// Decodes a timestamp.
 pub(crate) fn time(row: &PgRow, column: &'static str) -> sqlx::Result<Timestamp> {
     row.try_get(column).map(|PgTimestamp(at)| at)
 }
 
-/// A moment, or none.
+/// Decodes an optional timestamp.
 pub(crate) fn time_option(row: &PgRow, column: &'static str) -> sqlx::Result<Option<Timestamp>> {
     Ok(row.try_get::<Option<PgTimestamp>, _>(column)?.map(|PgTimestamp(at)| at))
 }
 
-/// What a text stands for.
+/// Decodes and parses a text.
 pub(crate) fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
     row: &PgRow,
     column: &'static str,
@@ -115,7 +116,7 @@ pub(crate) fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
     row.try_get::<&str, _>(column)?.parse().map_err(wrong(column))
 }
 
-/// What a text stands for, or none.
+/// Decodes and parses an optional text.
 pub(crate) fn parsed_option<T: FromStr<Err: Error + Send + Sync + 'static>>(
     row: &PgRow,
     column: &'static str,
@@ -123,7 +124,7 @@ pub(crate) fn parsed_option<T: FromStr<Err: Error + Send + Sync + 'static>>(
     row.try_get::<Option<&str>, _>(column)?.map(str::parse).transpose().map_err(wrong(column))
 }
 
-/// The column holds what the model does not allow.
+/// The error of a column that holds a value that the model does not allow.
 pub(crate) fn wrong<E: Error + Send + Sync + 'static>(column: &'static str) -> impl FnOnce(E) -> sqlx::Error {
     move |error| sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(error) }
 }

@@ -1,4 +1,4 @@
-//! The steps on tenants, in Postgres.
+//! Storing and finding tenants, in Postgres.
 
 use crate::{PostgresStore, change::Change, page::Bounds, pg_timestamp::PgTimestamp, row, row::tenant_columns};
 use async_trait::async_trait;
@@ -7,7 +7,7 @@ use dalston_store::{StoreResult, TenantStore};
 use sqlx::PgConnection;
 
 impl PostgresStore {
-    /// Makes the tenant that is there from the start, unless it is there.
+    /// Inserts the default tenant, unless it exists.
     pub(crate) async fn insert_default_tenant(&self) -> StoreResult<()> {
         self.call(async {
             let sql = "INSERT INTO tenants (id, created_at) VALUES ($1, coalesce($2, clock_timestamp())) \
@@ -20,7 +20,7 @@ impl PostgresStore {
     }
 }
 
-/// Inserts the tenant. `false` when there is one of that id.
+/// Inserts the tenant. Returns `false` if the id is taken.
 pub(crate) async fn insert(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Result<bool> {
     let sql = concat!("INSERT INTO tenants (", tenant_columns!(), ") VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING");
     let query = sqlx::query(sql).bind(tenant.id.as_str()).bind(tenant.name.as_ref().map(dalston_model::Name::as_str));
@@ -28,7 +28,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, tenant: &Tenant) -> sqlx::Re
     Ok(done.rows_affected() == 1)
 }
 
-/// Whether there is such a tenant.
+/// Returns whether the tenant exists.
 pub(crate) async fn exists(conn: &mut PgConnection, id: &TenantId) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT EXISTS (SELECT FROM tenants WHERE id = $1)").bind(id.as_str()).fetch_one(conn).await
 }

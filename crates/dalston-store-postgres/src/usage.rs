@@ -1,4 +1,4 @@
-//! The steps on usage, in Postgres. They read `keys` and never write it.
+//! Usage counters, in Postgres. They read `keys` and never write it.
 
 use crate::{PostgresStore, pg_timestamp::PgTimestamp, row};
 use async_trait::async_trait;
@@ -6,9 +6,9 @@ use dalston_model::{Day, KeyId, RefusedRequests, TenantId, Usage, UsageDelta, Us
 use dalston_store::{StoreResult, UsageStore};
 use sqlx::Row;
 
-/// One statement, and so all or nothing: the number of the step, unless it or a higher one of the node was taken, and
-/// the counts. It takes the rows in the order of the keys, so that two nodes that write
-/// at once wait for each other and never in a circle.
+/// Adds a batch of counts, and stores the number of the batch, unless this or a higher number of the node is stored.
+/// One statement, so it is atomic. It locks the rows in the order of the keys, so two nodes that write at once cannot
+/// deadlock.
 const ADD: &str = "
     WITH step AS (
         INSERT INTO usage_steps AS kept (node, number, taken, at)
@@ -43,7 +43,7 @@ const ADD: &str = "
 
 const TAKEN: &str = "SELECT taken FROM usage_steps WHERE node = $1 AND number = $2";
 
-/// There is a row for each start of a node in the last month.
+/// Removes the batch numbers of old node starts. The table has one row for each start of a node in the last month.
 const FORGET: &str =
     "DELETE FROM usage_steps WHERE at < coalesce($1, clock_timestamp()) - $2 * interval '1 microsecond'";
 

@@ -1,14 +1,14 @@
-//! Audit records as the streams keep them, and a page of them.
+//! Audit records as the streams keep them, and pages of them.
 
 use crate::{RedisStore, argument::argument, call::StoreCall, scripts::SCRIPTS};
 use dalston_model::{Action, Actor, AuditEntry, AuditRecord, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, StoreError, StoreResult};
 use serde::Serialize;
 
-/// A record, its number and its link.
+/// The number of a record, the record, and its link.
 type AuditEntryRow = (String, String, Option<String>);
 
-/// A record as scripts write it; its number is its place in the stream.
+/// An audit record as scripts write it. Its number is the id of its stream entry.
 #[derive(Serialize)]
 pub(crate) struct AuditArgument {
     record: String,
@@ -38,7 +38,7 @@ struct QueryArgument {
 }
 
 impl AuditArgument {
-    /// What is recorded of a change.
+    /// Encodes the audit entry of a change.
     pub(crate) fn new(entry: &AuditEntry) -> StoreResult<Self> {
         let record = AuditRecord::new(0, entry);
         Ok(Self {
@@ -53,7 +53,7 @@ impl AuditArgument {
 }
 
 impl RedisStore {
-    /// The page that is asked for.
+    /// Reads the requested page.
     pub(crate) async fn audit_page(&self, call: &StoreCall<'_>, query: &AuditQuery) -> StoreResult<AuditPage> {
         let given = QueryArgument {
             tenant: query.tenant.as_ref().map(ToString::to_string),
@@ -69,13 +69,13 @@ impl RedisStore {
         let (entries, rest): (Vec<AuditEntryRow>, Option<u64>) = call.run(&script).await?;
         let records = entries.into_iter().map(|(number, json, hash)| record(&number, &json, hash));
         let mut page = AuditPage::cut(records.collect::<StoreResult<_>>()?, query.limit, rest);
-        // Of those from before the chain, the script does not know what they are.
+        // The script cannot filter the records from before the chain.
         page.records.retain(|record| query.asks_for(record));
         Ok(page)
     }
 }
 
-/// The record at that number.
+/// Decodes the record of this number.
 pub(crate) fn record(number: &str, json: &str, hash: Option<String>) -> StoreResult<AuditRecord> {
     let odd = || StoreError::Corrupt(format!("audit record {number}"));
     Ok(AuditRecord {
@@ -85,7 +85,7 @@ pub(crate) fn record(number: &str, json: &str, hash: Option<String>) -> StoreRes
     })
 }
 
-/// An actor as the streams name it.
+/// Encodes an actor as the streams name it.
 fn actor(actor: Actor) -> String {
     actor.id().map_or_else(|| actor.kind().to_owned(), |id| format!("{}:{id}", actor.kind()))
 }

@@ -1,4 +1,4 @@
-//! The connections to the server, and the deadline of every call on them.
+//! The connections to the server, and the deadline of each call.
 
 use crate::{
     dial::{Dialer, Wire},
@@ -15,35 +15,36 @@ use std::{
 };
 use tokio::{sync::Mutex, time::timeout};
 
-/// So often at least it is looked whether the address leads to another server by now.
+/// The maximum time between two checks of whether the address leads to another server by now.
 const PRIMARY_CHECK_INTERVAL: Duration = Duration::from_millis(500);
-/// A key that is written, and ends at once, to see whether that works.
+/// A Redis key that is written, with an immediate expiry, to test whether the server accepts writes.
 const READY: &str = "dalston:ready";
 
-/// The connections: a pool whose connections prove before each use that they lead to a primary, and one line that many
-/// look-ups share, which are not worth a second round trip. What changed is asked on that line too: so the server that
-/// keys are read from is the one whose record is known.
+/// The connections: a pool, and one connection that all look-ups share.
+///
+/// A pooled connection proves before each use that it leads to a primary. A look-up is not worth that second round
+/// trip. The change feed is read on the shared connection too, so keys are read from the server whose feed is followed.
 pub(crate) struct Link {
     pub(crate) pool: Pool<Dialer>,
     pub(crate) line: Mutex<Option<Wire>>,
-    /// When the address was last looked at, by the clock of the epochs.
+    /// When the address was last checked, by the clock of the epochs.
     looked: SyncMutex<Duration>,
 }
 
-/// One call of a trait's method: its round trips have one deadline together.
+/// One call of a trait's method. All of its round trips share one deadline.
 pub(crate) struct StoreCall<'a> {
     link: &'a Link,
-    /// By the clock of the epochs.
+    /// The deadline, by the clock of the epochs.
     ends: Duration,
 }
 
-/// A connection for one question.
+/// A connection for one request.
 enum PooledConnection {
     Pooled(Object<Dialer>),
     Shared(Wire),
 }
 
-/// Where a question goes.
+/// Which connection a request uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CallTarget {
     Pool,
@@ -62,7 +63,7 @@ impl Deref for PooledConnection {
 }
 
 impl Link {
-    /// Without any connection yet.
+    /// Creates the connections' owner; opens no connection yet.
     pub(crate) fn new(pool: Pool<Dialer>) -> Self {
         let looked = SyncMutex::new(pool.manager().epochs.now());
         Self { pool, line: Mutex::new(None), looked }
@@ -74,7 +75,7 @@ impl Link {
         StoreCall { link: self, ends: now + self.dialer().deadline }
     }
 
-    /// Gives out no more connections. What is under way keeps its own.
+    /// Closes the pool and drops the shared connection. Running calls keep their connections.
     pub(crate) fn close(&self) {
         self.pool.close();
         if let Ok(mut line) = self.line.try_lock() {
@@ -86,14 +87,18 @@ impl Link {
         self.pool.manager()
     }
 
-    /// How long ago it was last looked where the address leads. When that is longer ago than `within`, it is looked again.
+    /// Returns how long ago the address was last seen to lead to the server of the present epoch. If that is longer ago
+    /// than `within`, also starts a new check in the background.
     pub(crate) fn time_since_primary_check(&self, within: Duration) -> Duration {
         self.check_primary_in_background(within);
         self.dialer().epochs.doubt()
     }
 
-    /// Opens a connection from time to time, beside all others and without waiting for it: an old server that goes on
-    /// answering as a primary cannot be told from the right one on the connections that lead to it. Returns the time now.
+    /// Opens a new connection at most once in `every`, in the background, to see where the address leads. Returns the
+    /// time now.
+    ///
+    /// This is needed because an old server that still answers as a primary looks right on the connections that lead to
+    /// it.
     fn check_primary_in_background(&self, every: Duration) -> Duration {
         let now = self.dialer().epochs.now();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +110,7 @@ impl Link {
         now
     }
 
-    /// Uses no connection of the epoch any more.
+    /// Ends the epoch: none of its connections is used again.
     pub(crate) fn drop_epoch(&self, epoch: u64) {
         let epochs = &self.dialer().epochs;
         epochs.end(epoch);
@@ -129,32 +134,33 @@ impl Link {
 }
 
 impl StoreCall<'_> {
-    /// Runs a script on a connection that has just proved itself: what a change did is not known when it is lost on the
-    /// way.
+    /// Runs a script on a pooled connection, which has just proved that it leads to a primary. If a change were lost on
+    /// the way, its outcome would be unknown.
     pub(crate) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
         self.send_with_retry(CallTarget::Pool, |mut wire| async move { script.invoke_async(&mut wire).await }).await
     }
 
-    /// As `run`; once more by `full` where the server has no memory left, and that is the same script for such a case.
+    /// Like `run`, but retries with `full` if the server is out of memory. `full` is the same script, permitted to run
+    /// then.
     pub(crate) async fn run_even_full<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
         full: &ScriptInvocation<'_>,
     ) -> StoreResult<T> {
         match self.run(script).await {
-            // A server that knows no such scripts says so: the first error tells more.
+            // An old server rejects the script's flags. The first error is more useful.
             Err(error) if error::is_full(&error) => self.run(full).await.map_err(|_| error),
             answer => answer,
         }
     }
 
-    /// The answer to a command, as in `run`.
+    /// Runs a command, in the same way as `run`.
     pub(crate) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> StoreResult<T> {
         self.send_with_retry(CallTarget::Pool, |mut wire| async move { command.query_async(&mut wire).await }).await
     }
 
-    /// Runs a script on the shared line, in one round trip; once more on a new line when that one is dead. So the
-    /// script must do no harm when it runs twice.
+    /// Runs a script on the shared connection, in one round trip. Retries on a new connection if that one is dead. So
+    /// it must be harmless to run the script twice.
     pub(crate) async fn run_on_shared_connection<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
@@ -162,7 +168,7 @@ impl StoreCall<'_> {
         self.send_with_retry(CallTarget::Line, |mut wire| async move { script.invoke_async(&mut wire).await }).await
     }
 
-    /// As `look`, on a line that is opened for it: none that was there before is used any more.
+    /// Like `run_on_shared_connection`, but on a newly opened connection. Ends the epoch of all earlier connections.
     pub(crate) async fn run_on_new_shared_connection<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
@@ -171,14 +177,15 @@ impl StoreCall<'_> {
         self.run_on_shared_connection(script).await
     }
 
-    /// A new connection for what waits, outside the deadline: an answer on it may take as long as `patience`.
+    /// Opens a connection of the caller's own, for blocking reads. Its replies have the time limit `patience` instead
+    /// of the call's deadline.
     pub(crate) async fn dedicated_connection(&self, patience: Duration) -> StoreResult<Wire> {
         let dial = self.link.dialer().dial(Some(patience));
         self.with_deadline(async { dial.await.map_err(|error| error::connect_error(&error)) }).await
     }
 
-    /// Opens a new connection, which proves itself; and when a call has failed since the last proof, has the server take
-    /// a write of the pool too.
+    /// Opens a new connection, which proves that it leads to a primary. If a call has failed since the last proof, also
+    /// writes a Redis key on a pooled connection.
     pub(crate) async fn prove(&self) -> StoreResult<()> {
         let dialer = self.link.dialer();
         self.with_deadline(async { dialer.dial(None).await.map_err(|error| error::connect_error(&error)) }).await?;
@@ -189,8 +196,8 @@ impl StoreCall<'_> {
         Ok(())
     }
 
-    /// Asks on the way that is given; once more on another connection when the server says that it is no primary, for
-    /// then it has done nothing, and when the shared line is dead.
+    /// Sends a request on the given connection. Retries on another connection if the server reports that it is not a
+    /// primary, since it has then done nothing, or if the shared connection is dead.
     async fn send_with_retry<T, F>(
         &self,
         way: CallTarget,
@@ -218,12 +225,12 @@ impl StoreCall<'_> {
         .await
     }
 
-    /// The one place where a deadline is kept.
+    /// Runs the work with the call's deadline. All deadlines are enforced here.
     async fn with_deadline<T>(&self, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
         let epochs = &self.link.dialer().epochs;
         let epoch = epochs.present();
         let Ok(result) = timeout(self.ends.saturating_sub(epochs.now()), work).await else {
-            // A connection whose peer vanished never says so: none of them is asked again.
+            // A connection whose peer vanished never reports an error, so no connection of this epoch is used again.
             self.link.drop_epoch(epoch);
             return Err(StoreError::Unavailable(format!("no answer within {:?}", self.link.dialer().deadline)));
         };

@@ -1,4 +1,4 @@
-//! Changing a key: read, decide, write unless it was changed meanwhile.
+//! Optimistic changes of a key: reads, decides, and writes only if the key was not changed in between.
 
 use crate::{
     RedisStore,
@@ -14,34 +14,34 @@ use dalston_store::{
 };
 use serde::Serialize;
 
-/// How often a change is decided anew when another one came first.
+/// How often a change is retried when another change came first.
 const TRIES: u32 = 16;
 
 /// A change of a key.
 pub(crate) struct KeyUpdate<'a> {
-    /// What it makes of the key.
+    /// Returns the changed key.
     pub(crate) edit: &'a (dyn Fn(Key) -> Key + Send + Sync),
-    /// What must hold.
+    /// The precondition.
     pub(crate) guard: &'a UpdatePrecondition,
-    /// The new secret, if it gets one.
+    /// The new secret, for a rotation.
     pub(crate) rotation: Option<&'a Rotation>,
-    /// The claim, if it has one.
+    /// The idempotency key, if there is one.
     pub(crate) claim: Option<&'a IdempotencyKey>,
-    /// What is recorded.
+    /// The audit entry.
     pub(crate) entry: &'a AuditEntry,
 }
 
-/// What came of a change.
+/// The outcome of a change.
 pub(crate) enum KeyUpdateOutcome {
-    /// The key as it is now; of a rotation, when the secret before ends.
+    /// The key as it is now; for a rotation, also when the previous secret expires.
     Changed(Box<KeyWithUse>, Option<Timestamp>),
-    /// No such key in the tenant.
+    /// The tenant has no such key.
     Unknown,
-    /// The guard objected.
+    /// The precondition forbids the change.
     Refused(PolicyViolation),
-    /// The overlap of an earlier rotation runs until then.
+    /// The overlap of an earlier rotation lasts until this time.
     Overlapping(Timestamp),
-    /// The claim was made before.
+    /// The idempotency key was used before.
     Repeated(AlreadyProcessed),
 }
 
@@ -58,10 +58,10 @@ struct ChangeArgument {
     key: KeyArgument,
     seq: String,
     was_revoked: bool,
-    /// Set when the tenant must have another admin key that lives then.
+    /// Set if the tenant must have another admin key that is live at this time, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     needs_admin_at: Option<String>,
-    /// Set when the key gets a new secret.
+    /// Set if the key gets a new secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     overlap: Option<OverlapArgument>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,7 +82,8 @@ impl OverlapArgument {
 }
 
 impl RedisStore {
-    /// Inserts a key; with `first` only into a store that has none, and with its tenant. Gives the script's answer.
+    /// Inserts a key. With `first`, inserts it and its tenant only if the store has no key yet. Returns the script's
+    /// reply.
     pub(crate) async fn insert(
         &self,
         new: &KeyToInsert,
@@ -96,7 +97,7 @@ impl RedisStore {
         self.link.call().run(SCRIPTS.insert_key.arg(given).arg(self.now())).await
     }
 
-    /// Makes a change, unless the guard objects.
+    /// Applies a change, unless the precondition forbids it.
     pub(crate) async fn change(
         &self,
         call: &StoreCall<'_>,
@@ -118,7 +119,7 @@ impl RedisStore {
             if let Some(objection) = change.guard.violation(before, &after, true) {
                 return Ok(KeyUpdateOutcome::Refused(objection));
             }
-            // The script looks for another admin key; those of the Python gateway must be in the index by then.
+            // The script searches the index for another admin key, so the Python gateway's keys must be imported first.
             let needs_admin = change.guard.violation(before, &after, false).is_some();
             if needs_admin {
                 self.page(call, tenant, &PageRequest::default(), false).await?;
@@ -145,7 +146,7 @@ impl RedisStore {
         Err(StoreError::unavailable(format_args!("key {id} is changed by too many at once")))
     }
 
-    /// Writes a revocation down that only the Python gateway knew of.
+    /// Stores a revocation that only the Python gateway has recorded.
     pub(crate) async fn sync_legacy_revocation(&self, call: &StoreCall<'_>, known: &KnownKey) -> StoreResult<()> {
         let given = ChangeArgument {
             key: KeyArgument::new(&known.used, known.digest.clone())?
@@ -156,18 +157,18 @@ impl RedisStore {
             overlap: None,
             claim: None,
         };
-        // Whoever came first wrote it down as well, or will be asked again.
+        // If the key changed in between, either that change stored the revocation too, or the next read tries again.
         let answer = call.run::<Vec<String>>(SCRIPTS.change_key.arg(argument(&given)?).arg(self.now())).await;
         answer.map(|_| ())
     }
 }
 
-/// A time in the answer of a script.
+/// Parses a time in a script's reply.
 fn time(micros: &str) -> StoreResult<Timestamp> {
     micros.parse().map(Timestamp::from_micros).map_err(StoreError::corrupt)
 }
 
-/// Whether a change does nothing but revoke or disable the key.
+/// Returns whether a change does nothing but revoke or disable the key.
 fn only_revokes_or_disables(before: &Key, after: &Key) -> bool {
     let Key { enabled, revoked_at, .. } = *after;
     (revoked_at.is_some() || !enabled) && Key { enabled, revoked_at, ..before.clone() } == *after

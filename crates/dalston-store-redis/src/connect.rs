@@ -1,4 +1,4 @@
-//! Connecting: the pool, and what a server must be to keep keys.
+//! Connects to a server, and checks that it can keep keys safely.
 
 use crate::{
     RedisStore,
@@ -15,20 +15,20 @@ use std::{fmt, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-/// Where the server is, and how to talk to it.
+/// Where the server is, and how to use it.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://[user:password@]host[:port][/db]` or `redis+unix:///path[?db=N&user=…&pass=…]`.
+    /// The connection URL: `redis://[user:password@]host[:port][/db]` or `redis+unix:///path[?db=N&user=…&pass=…]`.
     pub url: String,
-    /// After how long a call that has no answer is unavailable.
+    /// The time limit of a call. A call that takes longer fails as unavailable.
     pub deadline: Duration,
-    /// The greatest number of pooled connections.
+    /// The maximum number of pooled connections.
     pub connections: usize,
-    /// Whether a server will do that forgets revocations when it dies, or drops keys when its memory is full.
+    /// Whether to accept a server that loses revocations when it crashes, or evicts keys when its memory is full.
     pub allow_volatile: bool,
 }
 
-/// Shows no password: the URL is left out.
+/// Does not show the password: leaves the URL out.
 impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url: _, deadline, connections, allow_volatile } = self;
@@ -40,46 +40,52 @@ impl fmt::Debug for RedisOptions {
     }
 }
 
-/// What a Redis user must be permitted to do, as its access control list says it.
+/// The permissions that the Redis user needs, in the syntax of a Redis access control list.
 pub const PERMISSIONS: &str = "~dalston:* +@read +@write +@scripting +@connection +info +time";
 
-/// Why there is no store. Shows no password.
+/// Why connecting failed. Shows no password.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum ConnectError {
     /// The server may lose acknowledged changes, among them revocations. Says which setting to change.
     #[error("the Redis server may lose acknowledged changes: {0}")]
     Volatile(&'static str),
-    /// The server is a part of a cluster: a change has its keys on several of its servers.
+    /// The server is part of a cluster, where the Redis keys of one change lie on several servers.
     #[error("a Redis cluster is not supported: use one primary, with or without replicas")]
     Cluster,
-    /// The user of the URL may not run what the store needs.
+    /// The user of the URL may not run the commands that the store needs.
     #[error("the Redis user lacks permissions: it needs `{PERMISSIONS}`")]
     Forbidden,
-    /// It cannot be asked, or the URL leads to none.
+    /// The server did not answer, or the URL is invalid.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What a call takes at most, unless the options say otherwise.
+/// The default time limit of a call.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Connections, unless the options say otherwise.
+/// The default maximum number of connections.
 const CONNECTIONS: usize = 16;
 
-/// Connects to the database of this URL, and goes by the clock of its server, which must keep what it acknowledges. A call
-/// that takes longer than five seconds is [`StoreError::Unavailable`](dalston_store::StoreError). See
-/// [`RedisStore::connect`].
+/// Connects to the database of this URL.
+///
+/// The store uses the clock of the server. The server must keep what it acknowledges. A call that takes longer than
+/// five seconds fails with [`StoreError::Unavailable`](dalston_store::StoreError). See [`RedisStore::connect`] for the
+/// errors.
 pub async fn open(url: impl Into<String>) -> Result<Arc<RedisStore>, ConnectError> {
     let options = RedisOptions { url: url.into(), deadline: DEADLINE, connections: CONNECTIONS, allow_volatile: false };
     Ok(Arc::new(RedisStore::connect(&options, None).await?))
 }
 
 impl RedisStore {
-    /// Connects, and makes the tenant `default` on an empty server. Without a clock the server's own decides about
-    /// ends and windows. All connections live in the Tokio runtime that this is called in, which must outlive all
-    /// users of the store.
+    /// Connects, and inserts the tenant `default` unless it exists.
     ///
-    /// [`ConnectError::Volatile`] unless the server has an append-only file and never evicts, or the options allow it;
-    /// [`ConnectError::Cluster`], [`ConnectError::Forbidden`]; [`ConnectError::Store`] when it does not answer.
+    /// Expiry times and rate limit windows are measured by `clock`, or by the server's clock if it is `None`. All
+    /// connections live in the Tokio runtime of the caller, which must outlive all users of the store.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Volatile`] unless the server has an append-only file and never evicts keys, or the options allow
+    /// volatile servers; [`ConnectError::Cluster`]; [`ConnectError::Forbidden`]; [`ConnectError::Store`] if the server
+    /// does not answer.
     pub async fn connect(options: &RedisOptions, clock: Option<SharedClock>) -> Result<Self, ConnectError> {
         Self::reach(options, clock).await.map_err(|error| match error {
             ConnectError::Store(error) if error::is_of_cluster(&error) => ConnectError::Cluster,

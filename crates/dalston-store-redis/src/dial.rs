@@ -1,4 +1,4 @@
-//! Opening connections, and what each of them must prove: that its server takes writes.
+//! Opens connections, and checks that their server accepts writes.
 
 use crate::error;
 use dalston_store::Epochs;
@@ -9,11 +9,11 @@ use redis::{
 use std::time::Duration;
 use tokio::{runtime::Handle, time::timeout};
 
-/// A key that never is. To delete it writes nothing, not even to the append-only file; a server that takes no writes
-/// refuses it all the same: a replica, and a master that has lost the replicas that `min-replicas-to-write` asks for.
+/// A Redis key that never exists. Deleting it writes nothing, not even to the append-only file. But a server that
+/// accepts no writes refuses the command: a replica, or a master that has fewer replicas than `min-replicas-to-write`.
 const WRITE_PROBE_KEY: &str = "dalston:primary";
 
-/// Opens connections, all of them in the runtime that the store was opened in.
+/// Opens connections, all of them in the runtime in which the store was opened.
 pub(crate) struct Dialer {
     pub(crate) server: ConnectionInfo,
     pub(crate) home: Handle,
@@ -29,8 +29,8 @@ pub(crate) struct Wire {
 }
 
 impl Dialer {
-    /// A new connection to a primary. `patience`: how long an answer on it may take; without, a call has its own
-    /// deadline.
+    /// Opens a new connection to a primary. `patience` is the time limit of each reply; without it, the deadline of the
+    /// call applies.
     pub(crate) async fn dial(&self, patience: Option<Duration>) -> RedisResult<Wire> {
         let mut wire = self.reach(patience).await?;
         if wire.epoch != self.epochs.present() {
@@ -45,7 +45,7 @@ impl Dialer {
         let server = deadpool_redis::Manager::new_with_config(self.server.clone(), settings)?;
         let open = async move {
             let connection = server.create().await?;
-            // At once, in one round trip. Who may not ask for the identity goes without.
+            // Both at once, in one round trip. Works without the identity if the user may not read it.
             let (mut asking, mut proving) = (connection.clone(), connection.clone());
             let mut info = redis::cmd("INFO");
             let (identity, proof) =
@@ -53,7 +53,8 @@ impl Dialer {
             proof?;
             Ok::<_, RedisError>((connection, identity.ok().and_then(|info| info.get::<String>("run_id"))))
         };
-        // Whoever waits for it may go away, and no connection may outlive the deadline unfinished.
+        // The task has a time limit of its own, because the caller may be cancelled while it waits, and no half-open
+        // connection may outlive the deadline.
         let opened = self.home.spawn(async move { timeout(deadline, open).await }).await;
         let (connection, identity) = opened.map_err(error::ended)?.map_err(error::ended)??;
         let epoch = identity.map_or(epoch, |identity| self.epochs.leads_to(&identity, epoch, began));
@@ -61,7 +62,7 @@ impl Dialer {
     }
 }
 
-/// Has the server say that it takes writes. One whose disk is in trouble does as well: it is a primary all the same.
+/// Checks that the server accepts writes. A server with disk trouble (MISCONF) passes: it is a primary.
 async fn prove(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     match Cmd::del(WRITE_PROBE_KEY).query_async::<()>(connection).await {
         Err(error) if error.code() == Some("MISCONF") => Ok(()),
@@ -77,7 +78,8 @@ impl Manager for Dialer {
         self.dial(None).await
     }
 
-    /// In the place of a ping: what a change did is not known when it is lost on the way.
+    /// Checks the connection before each use, instead of a ping: if a change were lost on the way, its outcome would be
+    /// unknown.
     async fn recycle(&self, wire: &mut Wire, _: &Metrics) -> RecycleResult<RedisError> {
         if wire.epoch != self.epochs.present() {
             return Err(RecycleError::message("its epoch is over"));

@@ -1,17 +1,17 @@
-//! What the server's errors mean.
+//! Maps the server's errors to store errors.
 
 use dalston_store::StoreError;
 use deadpool::managed::PoolError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use std::{error::Error, io};
 
-/// What a server says that takes no writes, or not yet: a replica, one whose link to its master is down, one that reads
-/// its data, one that has lost its replicas. A demoted master goes through several of them. Older servers and proxies
-/// say it within the text of another error.
+/// The error codes of a server that does not accept writes, or not yet: a replica, a replica whose link to its master
+/// is down, a server that is loading its data, a master that has lost its replicas. A demoted master goes through
+/// several of these states. Older servers and proxies put the code into the text of another error.
 const DEMOTED: [&str; 4] = ["READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS"];
 
-/// Whether the server says that it is no primary. It has done nothing of what was asked then. What this program says of an
-/// answer does not count: it may quote the answer.
+/// Returns whether the server reports that it is not a primary. It has then done nothing of the request. Errors of the
+/// client library about a reply do not count, because they may quote the reply.
 pub(crate) fn is_demoted(error: &RedisError) -> bool {
     let is_within = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
     let says = |text: &str| text.split(|sign| !is_within(sign)).any(|word| DEMOTED.contains(&word));
@@ -19,7 +19,7 @@ pub(crate) fn is_demoted(error: &RedisError) -> bool {
         && (error.code().is_some_and(says) || error.detail().is_some_and(says))
 }
 
-/// What it means that a command failed: the server holds what a command cannot take, or it cannot be asked.
+/// Maps the error of a command: either the stored data does not fit the command, or the server is unavailable.
 pub(crate) fn command_error(error: &RedisError) -> StoreError {
     match (error.kind(), error.code()) {
         _ if is_demoted(error) || FORBIDDEN.iter().any(|said| error.to_string().contains(said)) => {
@@ -31,17 +31,17 @@ pub(crate) fn command_error(error: &RedisError) -> StoreError {
     }
 }
 
-/// What a server says to a user that may not run a command, be it within a script.
+/// Parts of the error for a user who may not run a command, on its own or within a script.
 const FORBIDDEN: [&str; 3] = ["NOPERM", "NoPerm", "can't run this command"];
-/// What a server of a cluster says of a key that another one has, or of keys that no one server has.
+/// Parts of a cluster's errors: another server has the key, no single server has all keys, or no server has the key.
 const OF_CLUSTER: [&str; 6] = ["MOVED", "Moved", "CROSSSLOT", "CrossSlot", "CLUSTERDOWN", "ClusterDown"];
 
-/// Whether the user of the connection may not run what was asked.
+/// Returns whether the user lacks the permission for the command.
 pub(crate) fn is_forbidden(error: &StoreError) -> bool {
     says(error, &FORBIDDEN)
 }
 
-/// Whether the server is a part of a cluster.
+/// Returns whether the server is part of a cluster.
 pub(crate) fn is_of_cluster(error: &StoreError) -> bool {
     says(error, &OF_CLUSTER)
 }
@@ -50,13 +50,13 @@ fn says(error: &StoreError, any: &[&str]) -> bool {
     matches!(error, StoreError::Unavailable(cause) if any.iter().any(|said| cause.contains(said)))
 }
 
-/// Whether the server has no memory left.
+/// Returns whether the server is out of memory.
 pub(crate) fn is_full(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable(cause) if cause.contains("OOM"))
 }
 
-/// What it means that there is no connection. Without the detail: a server that refuses a greeting may repeat it, and
-/// the password with it.
+/// Maps the error of a connection that could not be opened. Leaves out the detail: a server that refuses the handshake
+/// may quote it, and the password with it.
 pub(crate) fn connect_error(error: &RedisError) -> StoreError {
     StoreError::Unavailable(match (error.is_io_error(), error.code()) {
         (true, _) => error.to_string(),
@@ -65,12 +65,12 @@ pub(crate) fn connect_error(error: &RedisError) -> StoreError {
     })
 }
 
-/// A connection that was not opened: not in time, or the runtime of the store has ended.
+/// The error of a connection that was not opened: the time limit passed, or the runtime of the store has ended.
 pub(crate) fn ended(cause: impl Error) -> RedisError {
     io::Error::other(cause.to_string()).into()
 }
 
-/// What it means that the pool gives no connection.
+/// Maps the pool's error when it gives out no connection.
 pub(crate) fn pool_error(error: &PoolError<RedisError>) -> StoreError {
     match error {
         PoolError::Backend(error) => connect_error(error),
@@ -85,7 +85,7 @@ pub(crate) fn pool_error(error: &PoolError<RedisError>) -> StoreError {
 mod tests {
     use super::*;
 
-    /// What a server says, as it is read from the wire.
+    /// Parses an error reply, as it is sent over the wire.
     fn said(line: &str) -> RedisError {
         let answer = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
         answer.extract_error().unwrap_err()
@@ -98,12 +98,12 @@ mod tests {
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
             "LOADING Redis is loading the dataset in memory",
             "NOREPLICAS Not enough good replicas to write.",
-            // Within the error of a script, as Redis 6 and 7 say it.
+            // Within the error of a script, as Redis 6 and 7 write it.
             "ERR Error running script (call to f_6b1bf4): @user_script:1: @user_script: 1: -READONLY You can't write \
              against a read only replica.",
             "ERR READONLY You can't write against a read only replica. script: 6b1bf4, on @user_script:1.",
             "ERR MASTERDOWN Link with MASTER is down",
-            // Of proxies.
+            // As proxies write it.
             "ERR backend: LOADING",
             "ERR [NOREPLICAS] not enough",
             "UPSTREAM (READONLY)",
@@ -134,7 +134,7 @@ mod tests {
         ] {
             assert!(!is_demoted(&said(line)), "{line}");
         }
-        // What this program says: of an answer that it did not expect, of a connection.
+        // Errors of the client itself: an unexpected reply, a broken connection.
         let quoting = (ErrorKind::UnexpectedReturnType, "not convertible", "\"READONLY LOADING\"".to_owned());
         assert!(!is_demoted(&quoting.into()));
         let broken = (ErrorKind::Parse, "no answer", "READONLY".to_owned());

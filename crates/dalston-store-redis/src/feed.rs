@@ -1,4 +1,4 @@
-//! What changed.
+//! The change feed and the audit log.
 
 use crate::{
     RedisStore,
@@ -15,7 +15,7 @@ use dalston_store::{
 };
 use std::{collections::HashMap, time::Duration};
 
-/// A mark as scripts give it.
+/// A checkpoint in a script's reply.
 type CheckpointArgument = (u64, Option<String>);
 
 fn mark((seq, link): CheckpointArgument) -> StoreResult<Checkpoint> {
@@ -36,7 +36,8 @@ impl FeedStore for RedisStore {
         let (mut at, mut rows): (CheckpointArgument, Option<Vec<StoredKey>>) =
             call.run_on_shared_connection(&script).await?;
         if rows.is_none() {
-            // Another record: or the line leads to another server than the one whose record it was.
+            // The log diverged, or the connection leads to another server than the one whose log was read. Ask once
+            // more on a new connection.
             (at, rows) = call.run_on_new_shared_connection(&script).await?;
         }
         let mark = mark(at)?;

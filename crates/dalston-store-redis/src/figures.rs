@@ -1,7 +1,7 @@
-//! The figures of a tenant's keys, out of indexes that every change keeps: none of the keys is looked at.
+//! Key statistics of a tenant, from indexes that every change maintains. Reads none of the keys.
 //!
-//! What the Python gateway does to a key that we know, a use or a revocation, is counted when the key is next listed,
-//! fetched or changed.
+//! If the Python gateway uses or revokes a key that this store knows, that counts once the key is next listed, fetched
+//! or changed.
 
 use crate::{
     RedisStore,
@@ -14,15 +14,15 @@ use dalston_model::{PageRequest, TenantId, Timestamp};
 use dalston_store::{KeyStatTimes, KeyStats, StoreResult};
 
 impl RedisStore {
-    /// Counts the tenant's keys at the time `at`. Files those first that the Python gateway or an earlier version of
-    /// this store made.
+    /// Counts the tenant's keys at the time `at`. First indexes the keys that the Python gateway or an earlier version
+    /// of this store made.
     pub(crate) async fn figures(
         &self,
         call: &StoreCall<'_>,
         tenant: &TenantId,
         at: Timestamp,
     ) -> StoreResult<KeyStats> {
-        // A page takes over what the Python gateway made.
+        // Reading a page imports the Python gateway's keys.
         self.page(call, tenant, &PageRequest::default(), true).await?;
         let KeyStatTimes { now, soon, idle, hour, day } = KeyStats::times(at);
         loop {

@@ -1,4 +1,4 @@
-//! Reading keys, and taking over what the Python gateway did to them.
+//! Reads keys, and imports what the Python gateway did to them.
 
 use crate::{
     RedisStore,
@@ -20,7 +20,7 @@ struct AdoptArgument<'a> {
 }
 
 impl RedisStore {
-    /// The key of this id in this tenant, known to us from now on.
+    /// Returns the tenant's key of this id, and imports it if only the Python gateway knows it.
     pub(crate) async fn load(
         &self,
         call: &StoreCall<'_>,
@@ -42,7 +42,7 @@ impl RedisStore {
         }
     }
 
-    /// A page of keys, all of them known to us from now on; nothing in place of one that cannot be read.
+    /// Returns a page of keys, and imports the Python gateway's keys. An unreadable key is `None`.
     pub(crate) async fn page(
         &self,
         call: &StoreCall<'_>,
@@ -71,7 +71,7 @@ impl RedisStore {
         }
     }
 
-    /// Takes keys over from the Python gateway, and puts the ids aside that lead to none.
+    /// Imports keys from the Python gateway, and marks the ids that lead to no key as strays.
     async fn adopt(
         &self,
         call: &StoreCall<'_>,

@@ -1,4 +1,4 @@
-//! The steps on keys.
+//! Storing and finding keys.
 
 use crate::{
     RedisStore,
@@ -31,7 +31,7 @@ impl KeyLookup for RedisStore {
         }))
     }
 
-    /// The Python gateway writes keys too.
+    /// Returns `false`, because the Python gateway writes keys too.
     fn records_all_changes(&self) -> bool {
         false
     }
@@ -141,7 +141,7 @@ impl KeyStore for RedisStore {
         match self.change(&call, tenant, id, &change).await? {
             KeyUpdateOutcome::Changed(..) => Ok(RevokeKeyOutcome::Revoked),
             KeyUpdateOutcome::Unknown => Ok(RevokeKeyOutcome::Unknown),
-            // Revoked is for ever, so whoever asks again finds the time.
+            // A revocation is final, so a second read finds its time.
             KeyUpdateOutcome::Refused(PolicyViolation::Revoked) => {
                 let known = self.load(&call, tenant, id).await?;
                 let at = known.and_then(|known| known.used.key.revoked_at);
@@ -153,7 +153,7 @@ impl KeyStore for RedisStore {
     }
 }
 
-/// The answer of a script to a change that is no rotation and has no claim, as though it were one.
+/// The error if a script replies to another change as to a rotation or to an idempotent request.
 fn no_rotation(id: KeyId) -> StoreError {
     StoreError::corrupt(format_args!("the answer of a script to a change of key {id}"))
 }

@@ -1,4 +1,4 @@
-//! The counter that several nodes share.
+//! The rate limit counter that several nodes share.
 
 use crate::{
     RedisStore,
@@ -15,7 +15,8 @@ use std::{num::NonZeroU32, time::Duration};
 impl LimitStore for RedisStore {
     async fn take(&self, key: KeyId, limit: RateLimit) -> StoreResult<Acquired> {
         let mut script = SCRIPTS.take.key(scripts::minute(key));
-        // On a line that broke it may count twice: a unit too many is lost, none is given away.
+        // After a broken connection, the retry may count the request twice. That wastes a token, but never grants one
+        // too many.
         let call = self.link.call();
         let (admitted, used, micros): (bool, u32, u64) =
             call.run_on_shared_connection(script.arg(limit.get()).arg(self.now())).await?;
@@ -32,7 +33,8 @@ impl LimitStore for RedisStore {
                 script.arg(slot).arg(units);
             }
         }
-        // On a line that broke it runs twice, and lends one slice: both times under the same id.
+        // After a broken connection, the script may run twice. Both runs use the same lease id, so only one lease
+        // remains.
         let (units, now, starts, ends, used, frees_in) = self.link.call().run_on_shared_connection(&script).await?;
         Ok(GrantedLease {
             units,

@@ -1,4 +1,4 @@
-//! The steps on notes.
+//! The key-value store with expiry.
 
 use crate::{
     RedisStore,

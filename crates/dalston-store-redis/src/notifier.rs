@@ -1,4 +1,4 @@
-//! Wake-ups: a short stream, to which every script adds that changes a key.
+//! Wake-ups: a short stream to which every script that changes a key adds an entry.
 
 use crate::{
     RedisStore,
@@ -12,28 +12,28 @@ use deadpool::managed::Pool;
 use redis::{RedisResult, aio::MultiplexedConnection};
 use std::{pin::Pin, time::Duration};
 
-/// How long the server waits for a change before it answers that there was none.
+/// How long the server waits for a change before it replies that there was none.
 const HOLD: Duration = Duration::from_millis(500);
-/// An answer that takes longer does not come: a frozen server leaves its connections open.
+/// The time limit of a reply. A frozen server leaves its connections open, so a later reply is not to be expected.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// An entry of the stream: its id, and what stands in it.
+/// An entry of the stream: its id and its fields.
 type StreamEntry = (String, Vec<String>);
-/// What was added, by stream; nothing when nothing was.
+/// The new entries, by stream; `None` if there are none.
 type Added = Option<Vec<(String, Vec<StreamEntry>)>>;
 
-/// Reads on a connection of its own, which waits with it.
+/// Reads the stream on a connection of its own, which a blocking read occupies.
 pub(crate) struct Listener {
     pool: Pool<Dialer>,
     wire: Wire,
     /// The id of the last entry that was read.
     last: String,
-    /// What the server was asked and has not answered: it goes on when nobody waits for it.
+    /// The request without a reply so far. It goes on if the caller stops waiting.
     asked: Option<Pin<Box<dyn Future<Output = RedisResult<Added>> + Send>>>,
 }
 
 impl Listener {
-    /// Hears what is added from here on.
+    /// Begins to listen, for entries that are added from now on.
     pub(crate) async fn open(store: &RedisStore) -> StoreResult<Self> {
         let wire = store.link.call().dedicated_connection(PATIENCE).await?;
         let mut connection = wire.connection.clone();
@@ -46,7 +46,7 @@ impl Listener {
     }
 }
 
-/// Asks for what was added after `last`.
+/// Asks for the entries after `last`.
 async fn ask(mut connection: MultiplexedConnection, last: String) -> RedisResult<Added> {
     let mut read = redis::cmd("XREAD");
     read.arg("BLOCK").arg(HOLD.as_millis().to_string()).arg("STREAMS").arg(WAKES).arg(last);

@@ -1,8 +1,8 @@
-//! Where a page begins, as scripts read it.
+//! The start of a page, as scripts read it.
 
 use dalston_model::{PageRequest, Start};
 
-/// `at`, `id` and `count` of a page: one item more than asked for tells whether there is a next page.
+/// Encodes `at`, `id` and `count` of a page. The count is one more than requested, to see whether there is a next page.
 pub(crate) fn arguments(request: &PageRequest) -> [String; 3] {
     let (at, id) = match &request.start {
         Start::Newest => ("0".to_owned(), String::new()),

@@ -1,4 +1,4 @@
-//! The JSON of a key: the seed's fields as Pydantic writes them, and ours beside them.
+//! The JSON of a key: the seed's fields as Pydantic writes them, then the fields of this store.
 
 use dalston_model::{Key, KeyScopes, Name, RateLimit, Scope, Timestamp};
 use dalston_store::{KeyColumns, KeyDetails, KeyRest, StoreError, StoreResult};
@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, se
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt::Write as _};
 
-/// The built-in scopes that the Python gateway knows. It takes any text for a scope, so in a key of its own the name of
-/// another one was never a right.
+/// The built-in scopes that the Python gateway knows. That gateway accepts any text as a scope. So in one of its keys,
+/// the name of any other built-in scope never granted a right.
 const SEED_SCOPES: [Scope; 5] = [Scope::JobsRead, Scope::JobsWrite, Scope::Realtime, Scope::Webhooks, Scope::Admin];
 
 /// The JSON of a key.
@@ -32,14 +32,14 @@ pub(crate) struct KeyRecord {
     details: KeyDetails,
 }
 
-/// What the Python gateway alone may know of a key.
+/// Data of a key that possibly only the Python gateway has recorded.
 #[derive(Default, Deserialize)]
 pub(crate) struct LegacyUse {
     revoked_at: Option<Value>,
     last_used_at: Option<Value>,
 }
 
-/// A time as Pydantic writes it: six digits behind the second, or none.
+/// A time as Pydantic writes it: with six fractional digits or none.
 #[derive(Clone, Copy)]
 struct PydanticTime(Timestamp);
 
@@ -48,7 +48,7 @@ const fn enabled() -> bool {
 }
 
 impl KeyRecord {
-    /// The JSON of `key` at a digest of it.
+    /// Encodes `key` for one of its digests.
     pub(crate) fn write(key: &Key, digest: &str, last_used_at: Option<Timestamp>) -> StoreResult<String> {
         let record = Self {
             id: key.id.to_string(),
@@ -68,24 +68,26 @@ impl KeyRecord {
         serde_json::to_string(&record).map_err(|error| StoreError::corrupt(format_args!("key {}: {error}", key.id)))
     }
 
-    /// Reads the JSON of the key `id`. Names only the id when it is none.
+    /// Parses the JSON of the key `id`. The error names only the id.
     pub(crate) fn read(id: &str, json: &str) -> StoreResult<Self> {
         let record = serde_json::from_str::<Self>(json).ok().filter(|record| record.id == id);
         record.ok_or_else(|| StoreError::corrupt(format_args!("key {id}")))
     }
 
-    /// The key of a record of ours.
+    /// Decodes a key from this store's record.
     pub(crate) fn into_key(self) -> StoreResult<Key> {
         self.key(&Scope::BUILT_IN)
     }
 
-    /// The key of a record that the Python gateway made.
+    /// Decodes a key from a record that the Python gateway made.
     pub(crate) fn into_legacy_key(self) -> StoreResult<Key> {
         self.key(&SEED_SCOPES)
     }
 
-    /// That gateway checks nothing that it is given. What is odd is made plain, never wider: built-in scopes that it does
-    /// not know go, and names that no key can have; where none is left it is no key. Other names stay.
+    /// Decodes the key leniently, because the Python gateway validates nothing, but never widens its rights.
+    ///
+    /// Drops built-in scopes that are not in `built_in`, and scopes whose names no key can have; keeps the other names.
+    /// Fails if no scope remains.
     fn key(self, built_in: &[Scope]) -> StoreResult<Key> {
         let odd = || StoreError::corrupt(format_args!("key {}", self.id));
         let stays = |name: &&str| match Scope::built_in(name) {
@@ -113,36 +115,37 @@ impl KeyRecord {
 }
 
 impl LegacyUse {
-    /// Reads it out of the JSON at a digest; nothing when that is none.
+    /// Parses the JSON at a digest; empty if it is invalid.
     pub(crate) fn read(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or_default()
     }
 
-    /// Whether it was revoked. Any value but null is a revocation: what cannot be read must not be a way around one.
+    /// Returns whether the key was revoked. Any value but null is a revocation: an unreadable time must not bypass one.
     pub(crate) fn is_revoked(&self) -> bool {
         self.revoked_at.is_some()
     }
 
-    /// When it was revoked, if that can be read.
+    /// Returns when the key was revoked, if the value is readable.
     pub(crate) fn revoked_at(&self) -> Option<Timestamp> {
         self.revoked_at.as_ref().and_then(Value::as_str).and_then(Timestamp::parse)
     }
 
-    /// When it was last used there.
+    /// Returns when the Python gateway last used the key.
     pub(crate) fn last_used_at(&self) -> Option<Timestamp> {
         self.last_used_at.as_ref().and_then(Value::as_str).and_then(Timestamp::parse)
     }
 }
 
-/// As much of a name as is one: a name gives no right, so a key is not refused for it.
+/// Returns the valid part of a name, or `unnamed`. A name grants no right, so a key is not refused for it.
 fn lenient_name(text: &str) -> Option<Name> {
     let clean: String = text.chars().filter(|c| !c.is_control()).take(255).collect();
     clean.parse().or_else(|_| "unnamed".parse()).ok()
 }
 
-/// The limit that a record means, never wider. The Python gateway reads a number, or a text that is one, and 0 is no limit
-/// there. A fraction counts as the whole number below it; what no limit of ours can say counts as the narrowest that there
-/// is, or the greatest where more was meant.
+/// Returns the rate limit that a record means, but never a wider one.
+///
+/// The Python gateway accepts a number or a numeric text, and 0 means no limit there. A fraction is rounded down. A
+/// value that cannot be a limit becomes 1, the narrowest limit; a value above the maximum becomes the maximum.
 fn lenient_rate_limit(given: &Value) -> Option<RateLimit> {
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || b".+-".contains(&byte));
     let number = match given {
@@ -162,7 +165,7 @@ fn lenient_rate_limit(given: &Value) -> Option<RateLimit> {
 impl Serialize for PydanticTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut text = String::new();
-        // A time of no year fails here; `to_string` would panic.
+        // A time out of the range of years is an error here; `to_string` would panic.
         write!(text, "{}", Timestamp::from_secs(self.0.as_secs())).map_err(|_| S::Error::custom("no time"))?;
         let micros = self.0.as_micros().rem_euclid(1_000_000);
         if micros != 0 {

@@ -1,4 +1,4 @@
-//! A key as the scripts read and write it: our record, and what the Python gateway says of the key beside it.
+//! A key as the scripts read and write it: this store's record, and the Python gateway's view.
 
 use crate::audit::AuditArgument;
 use crate::record::{KeyRecord, LegacyUse};
@@ -7,19 +7,19 @@ use dalston_store::{KeyWithUse, StoreResult};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 use serde::Serialize;
 
-/// A key with all that stands beside it.
+/// A key with all data that belongs to it.
 pub(crate) struct StoredKey {
     /// Its id.
     pub(crate) id: String,
     record: Option<String>,
-    /// The digest of its current secret. `None`: nobody knows the key.
+    /// The digest of its current secret; `None` if neither side knows the key.
     pub(crate) digest: Option<String>,
     old: Option<String>,
     old_until: Option<i64>,
     seq: Option<String>,
     view: Option<String>,
     last_used: Option<i64>,
-    /// Its place in the list that it was read from.
+    /// Its score in the list that it was read from.
     pub(crate) score: Option<i64>,
 }
 
@@ -30,40 +30,40 @@ impl FromRedisValue for StoredKey {
     }
 }
 
-/// Who knows of a key, or of its revocation.
+/// Which side knows a key, or its revocation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyOrigin {
-    /// We do.
+    /// This store.
     Ours,
-    /// We do, but only the Python gateway knows that it is revoked.
+    /// This store, but only the Python gateway knows that the key is revoked.
     RevokedElsewhere,
     /// The Python gateway alone.
     Foreign,
 }
 
-/// A key, understood.
+/// A decoded key.
 pub(crate) struct KnownKey {
-    /// The key with its last use, as both sides together say.
+    /// The key with its last use, merged from both sides.
     pub(crate) used: KeyWithUse,
-    /// Who knows.
+    /// Which side knows it.
     pub(crate) standing: KeyOrigin,
     /// The digest of its current secret.
     pub(crate) digest: String,
-    /// The digest that overlaps, and until when.
+    /// The overlapping digest, and its expiry.
     pub(crate) old: Option<(String, Timestamp)>,
     /// The number of its last change.
     pub(crate) seq: String,
-    /// Whether the Python gateway's view says that it is revoked.
+    /// Whether the Python gateway's view says that the key is revoked.
     pub(crate) view_revoked: bool,
 }
 
 impl StoredKey {
-    /// The key. `None` when nobody knows it; corrupt when it is no key of the model.
+    /// Decodes the key. Returns `None` if neither side knows it, and fails as corrupt if the model does not allow it.
     pub(crate) fn known(self) -> StoreResult<Option<KnownKey>> {
         let Some(digest) = self.digest else { return Ok(None) };
         let seen = self.view.as_deref().map(LegacyUse::read).unwrap_or_default();
         let mut key = match (&self.record, &self.view) {
-            // What we know outlives whatever became of the view.
+            // This store's record counts, whatever happened to the view.
             (Some(json), _) => KeyRecord::read(&self.id, json)?.into_key()?,
             (None, Some(json)) => KeyRecord::read(&self.id, json)?.into_legacy_key()?,
             (None, None) => return Ok(None),
@@ -87,7 +87,7 @@ impl StoredKey {
         }))
     }
 
-    /// The key, where one that cannot be understood must not stand in the way of others.
+    /// Decodes the key, or logs a warning and returns `None` if it is unreadable, so that it does not block other keys.
     pub(crate) fn known_or_none(self) -> Option<KnownKey> {
         let id = self.id.clone();
         self.known().unwrap_or_else(|_| {
@@ -104,7 +104,7 @@ pub(crate) struct KeyArgument {
     tenant: String,
     digest: String,
     record: String,
-    /// Whether the record goes to the Python gateway's view too.
+    /// Whether the record is written to the Python gateway's view too.
     share: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     old: Option<String>,
@@ -120,17 +120,17 @@ pub(crate) struct KeyArgument {
     audit: Option<AuditArgument>,
 }
 
-/// What a key is filed by for the figures.
+/// The scores of a key in the indexes for statistics.
 #[derive(Default, Serialize)]
 struct FiguresArgument {
-    /// Until when it is not expired, unless it is revoked or disabled.
+    /// The expiry, unless the key is revoked or disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     open_until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used: Option<String>,
 }
 
-/// A key that is filed and otherwise stays as it is.
+/// A key that is added to the indexes and not changed otherwise.
 #[derive(Serialize)]
 pub(crate) struct FileArgument {
     id: String,
@@ -142,7 +142,7 @@ pub(crate) struct FileArgument {
 }
 
 impl KeyArgument {
-    /// `used` under its current digest.
+    /// Encodes the key with its current digest.
     pub(crate) fn new(used: &KeyWithUse, digest: String) -> StoreResult<Self> {
         let key = &used.key;
         Ok(Self {
@@ -161,18 +161,18 @@ impl KeyArgument {
         })
     }
 
-    /// For the Python gateway to see.
+    /// Also writes the Python gateway's view.
     pub(crate) fn shared(self) -> Self {
         Self { share: true, ..self }
     }
 
-    /// Under the overlapping digest too.
+    /// Also writes the view at the overlapping digest.
     pub(crate) fn with_old(self, used: &KeyWithUse, old: Option<&str>) -> StoreResult<Self> {
         let old_record = old.map(|old| KeyRecord::write(&used.key, old, used.last_used_at)).transpose()?;
         Ok(Self { old: old.map(str::to_owned), old_record, ..self })
     }
 
-    /// With an audit record.
+    /// Adds an audit record.
     pub(crate) fn audited(self, entry: &AuditEntry) -> StoreResult<Self> {
         Ok(Self { audit: Some(AuditArgument::new(entry)?), ..self })
     }
@@ -186,7 +186,7 @@ impl FiguresArgument {
 }
 
 impl FileArgument {
-    /// Out of what the tenant's index of all keys leads to. One that cannot be read is none of the open ones.
+    /// Encodes a row of the tenant's index of all keys. An unreadable key is left out of the index of open keys.
     pub(crate) fn new(tenant: &TenantId, row: StoredKey) -> Self {
         let (id, seq) = (row.id.clone(), row.seq.clone().unwrap_or_default());
         let known = row.known_or_none();
@@ -196,12 +196,12 @@ impl FileArgument {
     }
 }
 
-/// When a key ends, as a score.
+/// The expiry of a key, as a score.
 fn end(key: &Key) -> String {
     key.expires_at.map_or_else(|| "+inf".to_owned(), |at| at.as_micros().to_string())
 }
 
-/// Until when a key counts as a live admin key; `None` when it does not.
+/// Until when the key counts as a live admin key, as a score; `None` if it does not count.
 fn admin_until(key: &Key) -> Option<String> {
     let live = key.enabled && key.revoked_at.is_none() && key.scopes.manages();
     live.then(|| end(key))

@@ -1,4 +1,4 @@
-//! The Lua scripts, and the names of the keys that they are given.
+//! The Lua scripts, and the names of their Redis keys.
 
 use dalston_model::{KeyDigest, KeyId, NodeId, TenantId};
 use dalston_store::{AlreadyProcessed, IdempotencyKey, StoreError, StoreResult};
@@ -13,7 +13,7 @@ macro_rules! lua {
     };
 }
 
-/// What stands before the scripts of a group.
+/// The common text of the scripts of a group, which precedes each of them.
 macro_rules! shared {
     (keys) => {
         concat!($crate::scripts::lua!("sha256"), $crate::scripts::lua!("common"), $crate::scripts::lua!("keys"))
@@ -29,10 +29,11 @@ macro_rules! shared {
     };
 }
 
-/// Declares the scripts: a field each, made of the file of that name behind what the scripts of its group share.
+/// Declares the scripts, one field each. The text of a script is the common text of its group, then the file of its
+/// name.
 macro_rules! scripts {
     ($($group:tt: $($name:ident),+;)+) => {
-        /// Every script. The client sends the digest of one, and the text when the server does not know it.
+        /// All scripts. The client sends a script's digest, and its text only if the server does not know it.
         pub(crate) struct Scripts { $($(pub(crate) $name: redis::Script),+),+ }
 
         pub(crate) static SCRIPTS: std::sync::LazyLock<Scripts> = std::sync::LazyLock::new(|| Scripts {
@@ -55,8 +56,10 @@ scripts! {
     minutes: enlist, lend, report, take;
 }
 
-/// Scripts that are run once more where the server has no memory left, and then run all the same, from Redis 7 on: what
-/// only takes rights away, and the record without which the master key could not.
+/// Scripts that are retried with the flag `allow-oom` if the server is out of memory, which works from Redis 7 on.
+///
+/// These are the changes that only take rights away, and the audit record: the master key is refused unless its use is
+/// recorded, so without it no master key could make such a change.
 pub(crate) struct EvenFull {
     pub(crate) change_key: Script,
     pub(crate) record: Script,
@@ -71,23 +74,23 @@ macro_rules! even_full {
 pub(crate) static EVEN_FULL: LazyLock<EvenFull> =
     LazyLock::new(|| EvenFull { change_key: even_full!("change_key"), record: even_full!("record") });
 
-/// The numbers of keys' last changes.
+/// Keys by the number of their last change.
 pub(crate) const CHANGES: &str = "dalston:changes";
 /// The stream of audit records.
 pub(crate) const AUDIT: &str = "dalston:audit";
-/// The stream that tells of changes of keys.
+/// The stream that announces key changes.
 pub(crate) const WAKES: &str = "dalston:wakes";
 /// The index of tenants.
 pub(crate) const TENANTS: &str = "dalston:tenants";
-/// Digests whose secret a rotation ended.
+/// Digests whose secret a rotation replaced.
 pub(crate) const ENDED: &str = "dalston:keys:ended";
 
-/// The JSON at a digest.
+/// The JSON at a digest, shared with the Python gateway.
 pub(crate) fn view(digest: &KeyDigest) -> String {
     format!("dalston:apikeys:{}", digest.to_hex())
 }
 
-/// Our record of a key.
+/// This store's record of a key.
 pub(crate) fn key(id: KeyId) -> String {
     format!("dalston:keys:{id}")
 }
@@ -97,17 +100,17 @@ pub(crate) fn digest_of(id: KeyId) -> String {
     format!("dalston:apikeys:id:{id}")
 }
 
-/// The counts of a key.
+/// The usage counts of a key.
 pub(crate) fn usage(id: KeyId) -> String {
     format!("dalston:usage:{id}")
 }
 
-/// The last step of usage that a node wrote.
+/// The last batch of usage counts that a node wrote.
 pub(crate) fn step(node: NodeId) -> String {
     format!("dalston:steps:{node}")
 }
 
-/// The last minute of a key.
+/// The rate limit window of a key.
 pub(crate) fn minute(id: KeyId) -> String {
     format!("dalston:minute:{id}")
 }
@@ -122,22 +125,22 @@ pub(crate) fn members(tenant: &TenantId) -> String {
     format!("dalston:apikeys:tenant:{tenant}")
 }
 
-/// The nodes that share the counter.
+/// The nodes that share the rate limit counter.
 pub(crate) const NODES: &str = "dalston:limits:nodes";
 
-/// A script on a tenant, with its keys and its id.
+/// Begins a call of a script on a tenant, with the tenant's Redis keys and id.
 pub(crate) fn tenant<'a>(script: &'a Script, id: &TenantId) -> ScriptInvocation<'a> {
     let mut script = script.key(format!("{TENANTS}:{id}"));
     script.key(members(id)).key(TENANTS).arg(id.as_str());
     script
 }
 
-/// A note.
+/// An entry of the key-value store.
 pub(crate) fn note(name: &str) -> String {
     format!("dalston:notes:{name}")
 }
 
-/// A claim as scripts read it.
+/// An idempotency key, as scripts read it.
 #[derive(Serialize)]
 pub(crate) struct ClaimArgument {
     name: String,
@@ -146,7 +149,7 @@ pub(crate) struct ClaimArgument {
 }
 
 impl ClaimArgument {
-    /// Its name begins with the length of the scope: both parts are free text.
+    /// Converts an idempotency key. Its name begins with the length of the scope, since both parts are free text.
     pub(crate) fn new(claim: &IdempotencyKey) -> Self {
         let IdempotencyKey { scope, key, fingerprint, expires_at } = claim;
         Self {
@@ -157,7 +160,7 @@ impl ClaimArgument {
     }
 }
 
-/// What a script's answer says of a claim that was made before.
+/// Parses a script's reply about an idempotency key that was used before.
 pub(crate) fn repeated(claim: Option<&IdempotencyKey>, answer: &[String]) -> StoreResult<AlreadyProcessed> {
     match (claim, answer) {
         (Some(claim), [word, target, fingerprint]) if word == "repeated" => Ok(AlreadyProcessed {

@@ -1,4 +1,4 @@
-//! The steps on tenants.
+//! Storing and finding tenants.
 
 use crate::{
     RedisStore,
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use dalston_model::{AuditEntry, Cursor, Page, PageRequest, Tenant, TenantId, Timestamp};
 use dalston_store::{StoreError, StoreResult, TenantStore};
 
-/// Id, creation, name.
+/// Id, time of creation, name.
 type TenantRow = (String, i64, Option<String>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The steps on usage.
+//! Usage counters.
 
 use crate::{
     RedisStore,
@@ -11,11 +11,11 @@ use dalston_store::{StoreResult, UsageStore};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
-/// What a node counted, as the script adds it.
+/// The counts of a key, as the script adds them.
 #[derive(Serialize)]
 struct CountArgument {
     key: String,
-    /// Fields of the hash, and what is added to each. Texts: a script's numbers are doubles.
+    /// The fields of the hash, and the amount to add to each. As text, because a script's numbers are doubles.
     more: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used: Option<String>,

@@ -1,4 +1,4 @@
-//! A page of audit records, by the index that leads to the fewest of them.
+//! Pages of audit records, each by the most selective index.
 
 use crate::row::{self, audit_columns};
 use dalston_model::{Action, Actor, Timestamp};
@@ -9,16 +9,16 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-/// The statements of one way to a page.
+/// The two statements of one query plan for a page.
 pub(crate) struct PagePlan {
-    /// The records of the page.
+    /// Selects the records of the page.
     pub(crate) page: &'static str,
-    /// Where those lie that are not looked at.
+    /// Selects the first record that is beyond the scan limit.
     pub(crate) rest: &'static str,
 }
 
-/// ?1 tenant, ?2 action, ?3 and ?4 actor, ?5 before, ?6 behind, ?7 since, ?8 until, ?9 how many; of the rest, ?6 is how
-/// many are looked at. What the index does not answer is asked of each record.
+/// ?1 tenant, ?2 action, ?3 and ?4 actor, ?5 before, ?6 after, ?7 since, ?8 until, ?9 limit. In `rest`, ?6 is the
+/// number of records to scan. Conditions that the index does not cover are checked on each record.
 macro_rules! way {
     ($table:literal, $where:literal) => {
         PagePlan {
@@ -55,7 +55,7 @@ pub(crate) const OF_TENANT_BY_ACTOR: PagePlan =
     way!("audit INDEXED BY audit_of_tenant_by_actor", "tenant_id = ?1 AND actor_kind = ?3 AND actor_id IS ?4 AND ");
 
 impl PagePlan {
-    /// The way for a query. Of an actor and an action, the actor leads to fewer.
+    /// The plan for a query. If it names an actor and an action, the index by actor is used: it is more selective.
     fn of(query: &AuditQuery) -> Self {
         match (&query.tenant, query.actor, query.action) {
             (None, None, None) => OF_ALL,
@@ -68,12 +68,12 @@ impl PagePlan {
     }
 }
 
-/// The page that is asked for.
+/// Returns the page that the query asks for.
 pub(crate) async fn page(readers: &SqlitePool, query: &AuditQuery) -> sqlx::Result<AuditPage> {
     let way = PagePlan::of(query);
-    // Both statements see the same moment.
+    // Both statements need the same snapshot.
     let mut moment = readers.begin().await?;
-    // An index that answers all of it leads to no record in vain.
+    // If the index covers the whole query, no record is scanned in vain, so no scan limit is needed.
     let exact = query.since.is_none() && query.until.is_none() && (query.actor.is_none() || query.action.is_none());
     let rest: Option<i64> = if exact {
         None
@@ -90,7 +90,7 @@ pub(crate) async fn page(readers: &SqlitePool, query: &AuditQuery) -> sqlx::Resu
     Ok(AuditPage::cut(records, query.limit, rest.map(|seq| seq.cast_unsigned() + 1)))
 }
 
-/// Binds what both statements ask.
+/// Binds the parameters that both statements share.
 fn bind<'q>(statement: &'static str, query: &AuditQuery) -> Query<'q, Sqlite, SqliteArguments> {
     sqlx::query(statement)
         .bind(query.tenant.as_ref().map(ToString::to_string))

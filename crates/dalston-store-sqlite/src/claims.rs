@@ -1,4 +1,4 @@
-//! Claims, in the transaction of the effect.
+//! Idempotency keys, recorded in the transaction of the effect.
 
 use dalston_model::Timestamp;
 use dalston_store::{AlreadyProcessed, IdempotencyKey};
@@ -8,11 +8,11 @@ pub(crate) const FIND: &str = "SELECT target, fingerprint FROM claims WHERE scop
 
 const MAKE: &str = "INSERT OR REPLACE INTO claims (scope, key, fingerprint, target, expires_at) VALUES (?, ?, ?, ?, ?)";
 
-/// A few more than are made, so that lapsed ones never pile up and no call pays for many.
+/// Deletes a few more than each call adds (one), so that expired ones never accumulate and no call pays for many.
 pub(crate) const SWEEP: &str =
     "DELETE FROM claims WHERE rowid IN (SELECT rowid FROM claims WHERE expires_at <= ? LIMIT 4)";
 
-/// What the claim made before, if it was made and has not lapsed.
+/// Returns the outcome recorded under this idempotency key, if there is one and it has not expired.
 pub(crate) async fn repeated(
     change: &mut SqliteConnection,
     claim: Option<&IdempotencyKey>,
@@ -31,7 +31,7 @@ pub(crate) async fn repeated(
         .await
 }
 
-/// Makes the claim, for the object of this id.
+/// Records the idempotency key for the object of this id.
 pub(crate) async fn make(
     change: &mut SqliteConnection,
     claim: Option<&IdempotencyKey>,

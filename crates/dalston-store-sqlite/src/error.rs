@@ -1,4 +1,4 @@
-//! Every error of the driver, as the store has it.
+//! Maps the driver's errors to those of the store.
 
 use dalston_store::StoreError;
 use sqlx::{Error, error::DatabaseError};
@@ -6,7 +6,7 @@ use sqlx::{Error, error::DatabaseError};
 /// `SQLITE_CORRUPT` and `SQLITE_NOTADB`: <https://www.sqlite.org/rescode.html>.
 const UNREADABLE: [i32; 2] = [11, 26];
 
-/// Corrupt when a value, or the file, cannot be read as what it should be; unavailable for all else: busy, full,
+/// Returns `Corrupt` if a value, or the file, cannot be decoded, and `Unavailable` for everything else: busy, full,
 /// closed, gone.
 pub(crate) fn store_error(error: Error) -> StoreError {
     match error {
@@ -18,12 +18,12 @@ pub(crate) fn store_error(error: Error) -> StoreError {
     }
 }
 
-/// The error of a column that holds what the model does not allow.
+/// The error of a column that holds a value which the model does not allow.
 pub(crate) fn undecodable(column: &str, why: impl Into<sqlx::error::BoxDynError>) -> Error {
     Error::ColumnDecode { index: column.to_owned(), source: why.into() }
 }
 
-/// The low byte of the extended code.
+/// The primary result code: the low byte of the extended one.
 pub(crate) fn primary_code(error: &dyn DatabaseError) -> Option<i32> {
     error.code()?.parse::<i32>().ok().map(|code| code & 0xff)
 }

@@ -1,4 +1,4 @@
-//! The numbered record of changes.
+//! The change feed and the audit log.
 
 use crate::{
     SqliteStore, audit,
@@ -15,8 +15,8 @@ use sqlx::{Row, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 const RECORD: &str =
     concat!("INSERT INTO audit (", audit_columns!(), ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
-/// The end of the record. The number is from SQLite's own table: those that `AUTOINCREMENT` gave, which the rows
-/// themselves may outlive.
+/// The end of the feed. The number comes from SQLite's own table of the numbers that `AUTOINCREMENT` assigned, which
+/// may outlive the rows themselves.
 macro_rules! end {
     () => {
         "end_seq, (SELECT hash FROM audit WHERE seq <= end_seq ORDER BY seq DESC LIMIT 1) AS end_link \
@@ -26,8 +26,8 @@ macro_rules! end {
 
 pub(crate) const END: &str = concat!("SELECT ", end!());
 
-/// One statement, so one moment: the link at the mark, the end, and the keys behind the mark, each with the link at its
-/// change; one row without a key when there are none.
+/// One statement, so one consistent read: the link at the checkpoint, the end of the feed, and the keys after the
+/// checkpoint, each with the link at its change. If there are none, one row without a key.
 pub(crate) const CHANGED_AFTER: &str = concat!(
     "SELECT * FROM (SELECT (SELECT hash FROM audit WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1) AS mark_link, ",
     end!(),
@@ -40,7 +40,7 @@ pub(crate) const CHANGED_AFTER: &str = concat!(
 pub(crate) const RECORDED_AFTER: &str =
     concat!("SELECT ", audit_columns!(), " FROM audit WHERE seq > ? ORDER BY seq LIMIT ?");
 
-/// Records a change, links it to the one before, and gives it its number.
+/// Appends an audit record, links it to the previous one, and returns its sequence number.
 pub(crate) async fn record(change: &mut SqliteConnection, entry: &AuditEntry) -> sqlx::Result<i64> {
     let last = end(&mut *change).await?;
     let mut record = AuditRecord::new(last.seq + 1, entry);
@@ -50,7 +50,7 @@ pub(crate) async fn record(change: &mut SqliteConnection, entry: &AuditEntry) ->
     Ok(seq)
 }
 
-/// The end of the record.
+/// The end of the feed.
 pub(crate) async fn end(database: impl SqliteExecutor<'_>) -> sqlx::Result<Checkpoint> {
     sqlx::query(END).try_map(|row| end_of(&row)).fetch_one(database).await
 }

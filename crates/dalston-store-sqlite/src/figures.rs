@@ -1,4 +1,4 @@
-//! The figures of a tenant's keys: one statement, over the live keys and those that were used within the day.
+//! The statistics of a tenant's keys: one statement, over the live keys and those that were used within the day.
 
 use dalston_model::{TenantId, Timestamp};
 use dalston_store::{KeyStatTimes, KeyStats};

@@ -1,4 +1,4 @@
-//! The steps on keys.
+//! The operations on keys.
 
 use crate::{
     SqliteStore, claims, feed, figures,
@@ -66,14 +66,14 @@ pub(crate) const DROP_OVERLAPPING: &str = "DELETE FROM key_secrets WHERE key_id 
 
 pub(crate) const END_CURRENT: &str = "UPDATE key_secrets SET ends_at = ? WHERE key_id = ?";
 
-/// Inserts the key with its secret, and records that.
+/// Inserts the key with its secret, and records the change.
 async fn insert(change: &mut SqliteConnection, new: &KeyToInsert, entry: &AuditEntry) -> sqlx::Result<()> {
     let seq = feed::record(change, entry).await?;
     row::bind_key(sqlx::query(INSERT), &new.key)?.bind(seq).execute(&mut *change).await?;
     insert_secret(change, &new.digest, new.key.id).await
 }
 
-/// Writes the key as it is now, under the number of the change.
+/// Writes the changed key under the sequence number of the change.
 async fn write(change: &mut SqliteConnection, key: &Key, seq: i64) -> sqlx::Result<()> {
     let write = row::bind_changed(sqlx::query(WRITE), key)?;
     write.bind(seq).bind(key.id.to_string()).execute(change).await?;
@@ -90,7 +90,7 @@ async fn find(change: &mut SqliteConnection, tenant: &TenantId, id: KeyId) -> sq
     find.try_map(|row| row::used_key(&row)).fetch_optional(change).await
 }
 
-/// What the guard has against the change. Looks for other admin keys only when the answer hangs on them.
+/// Returns the precondition that the change violates. Queries other admin keys only if the result depends on them.
 async fn objection(
     change: &mut SqliteConnection,
     guard: &UpdatePrecondition,

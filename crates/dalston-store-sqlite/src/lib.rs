@@ -1,7 +1,7 @@
-//! The store over SQLite: the embedded default.
+//! The storage engine over SQLite: the embedded default.
 //!
-//! One connection writes, two read; other processes may use the same file at the same time, so nothing is kept in
-//! memory and every change is one `BEGIN IMMEDIATE` transaction that is on the disk when the call returns.
+//! One connection writes, two read. Other processes may use the same file at the same time, so nothing is cached in
+//! memory. Every change is one `BEGIN IMMEDIATE` transaction that is on disk when the call returns.
 
 mod audit;
 mod claims;
@@ -40,52 +40,56 @@ use std::{
     time::Duration,
 };
 
-/// What a call takes at most, unless the options say otherwise.
+/// The default deadline of a call.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// What opening waits for at most: another process may be at its migration.
+/// The deadline of opening: another process may be running its migration.
 const OPENING: Duration = Duration::from_secs(30);
 
-/// Written to see whether the disk takes changes: about as much as the largest of them, since a little may have room
-/// where they do not.
+/// A test write that shows whether the disk accepts changes. It is about as large as the largest change, because a
+/// small write may fit on a disk where a large one does not.
 const WRITE: &str = "INSERT OR REPLACE INTO notes (name, text, lapses_at) VALUES ('ready', printf('%.65536c', 'x'), 0)";
-/// And taken back.
+/// Removes the test write.
 const UNDO: &str = "DELETE FROM notes WHERE name = 'ready'";
 
-/// Where the database is, and how long a call may take.
+/// The location of the database, and the deadline of a call.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
-    /// The file. It is made when it is not there, readable for its owner only, and so is its folder.
+    /// The database file. If it does not exist, it is created with access for its owner only, and so is its directory.
     pub path: PathBuf,
-    /// After this, a call is [`StoreError::Unavailable`].
+    /// The deadline of a call. A call that exceeds it returns [`StoreError::Unavailable`].
     pub deadline: Duration,
 }
 
-/// A store in a SQLite file, with the clock that decides about ends.
+/// A store in a SQLite file, with the clock that decides about expiry.
 pub struct SqliteStore {
     clock: SharedClock,
     deadline: Duration,
     connect: SqliteConnectOptions,
     readers: SqlitePool,
     writer: SqlitePool,
-    /// A call failed since the database last proved that it takes changes.
+    /// Whether a call failed since the database was last proved to accept changes.
     is_ailing: AtomicBool,
 }
 
-/// Opens the database at `path`, by the system's clock, and brings its tables of keys up to date. A call that takes longer
-/// than five seconds is [`StoreError::Unavailable`].
+/// Opens the database at `path`, with the system's clock, and migrates its tables of keys.
+///
+/// A call that takes longer than five seconds returns [`StoreError::Unavailable`].
 pub async fn open(path: impl Into<PathBuf>) -> StoreResult<Arc<SqliteStore>> {
     let options = SqliteOptions { path: path.into(), deadline: DEADLINE };
     Ok(Arc::new(SqliteStore::open(&options, Arc::new(SystemClock)).await?))
 }
 
 impl SqliteStore {
-    /// Opens the database, and brings its tables of keys up to date. [`StoreError::Corrupt`] when the file is no database,
-    /// or one of a later version of this program.
+    /// Opens the database, and migrates its tables of keys.
+    ///
+    /// Returns [`StoreError::Corrupt`] if the file is not a database, or if its schema is of a later version of this
+    /// program.
     pub async fn open(options: &SqliteOptions, clock: SharedClock) -> StoreResult<Self> {
         Self::prepare(options, clock, &[migrations::KEYS]).await
     }
 
-    /// The same, with the tables of work: those that [`WorkStorage`](dalston_work::WorkStorage) needs.
+    /// Opens the database, and migrates its tables of keys and of work, which
+    /// [`WorkStorage`](dalston_work::WorkStorage) needs.
     #[cfg(feature = "work")]
     pub async fn open_with_work(options: &SqliteOptions, clock: SharedClock) -> StoreResult<Self> {
         Self::prepare(options, clock, &[migrations::KEYS, migrations::WORK]).await
@@ -93,14 +97,15 @@ impl SqliteStore {
 
     async fn prepare(options: &SqliteOptions, clock: SharedClock, sets: &[Set]) -> StoreResult<Self> {
         let SqliteOptions { path, deadline } = options;
-        // An absolute path cannot be taken for `:memory:` or a URI, and outlives a change of the working directory.
+        // An absolute path cannot be mistaken for `:memory:` or a URI, and stays valid if the working directory
+        // changes.
         let path = std::path::absolute(path).map_err(StoreError::unavailable)?;
         let connect = SqliteConnectOptions::new()
             .filename(&path)
             .busy_timeout(OPENING)
             .foreign_keys(true)
             .synchronous(SqliteSynchronous::Full)
-            // In KiB, when negative.
+            // A negative value is in KiB.
             .pragma("cache_size", "-2000")
             .disable_statement_logging();
         within(OPENING, migrations::prepare(&path, &connect, clock.now(), sets)).await?;
@@ -112,8 +117,8 @@ impl SqliteStore {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            // A full disk may end a transaction behind the driver's back. It then refuses to begin another one on
-            // that connection, for ever.
+            // A full disk may end a transaction without the driver's knowledge. The driver then refuses to begin
+            // another transaction on that connection for ever.
             .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }));
         Ok(Self {
             clock,
@@ -125,7 +130,7 @@ impl SqliteStore {
         })
     }
 
-    /// Every call goes through here: its deadline, and its errors as the trait has them.
+    /// Runs a call. Every call goes through here: it applies the deadline, and maps errors to those of the trait.
     async fn call<T>(&self, steps: impl Future<Output = sqlx::Result<T>> + Send) -> StoreResult<T> {
         let done = within(self.deadline, steps).await;
         if matches!(done, Err(StoreError::Unavailable(_))) {
@@ -134,7 +139,7 @@ impl SqliteStore {
         done
     }
 
-    /// The one transaction that changes anything. It is undone unless it is committed.
+    /// Begins the transaction of a change: no other can run at the same time. It is rolled back unless it is committed.
     async fn change(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
@@ -188,7 +193,8 @@ impl KeyStorage for SqliteStore {
     async fn close(&self) {
         let closed = self.call(async {
             self.readers.close().await;
-            // Last, since the last connection moves what is in the log to the database.
+            // The writer is closed last, because the last connection to close checkpoints the write-ahead log into the
+            // database.
             self.writer.close().await;
             Ok(())
         });

@@ -1,4 +1,4 @@
-//! The schema, step by step, in two sets: the tables of keys, which every file has, and those of work.
+//! Schema migrations, in two sets: the tables of keys, which every file has, and those of work.
 
 use crate::error::primary_code;
 use dalston_model::{TenantId, Timestamp};
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// Tables that are brought up to date together.
+/// Tables that are migrated together.
 pub(crate) struct Set {
     name: &'static str,
     steps: &'static [&'static str],
@@ -40,10 +40,11 @@ pub(crate) const WORK: Set = Set {
     ],
 };
 
-/// The `user_version` of a file whose sets have a number of steps each. Before, there was one number for all.
+/// The `user_version` of a file in which each set has its own number of steps. Lower versions are one number for all
+/// sets.
 const OF_SETS: usize = 6;
 
-/// How many steps of the keys and of the work a file has behind it, by its `user_version` of before.
+/// The number of applied steps of the keys and of the work, by the earlier `user_version`.
 const BEFORE: [(u32, u32); OF_SETS] = [(0, 0), (1, 1), (2, 1), (2, 2), (2, 3), (3, 3)];
 
 const STEPS_BEHIND: &str = "SELECT steps FROM migrations WHERE name = ?";
@@ -51,8 +52,9 @@ const STEPS_BEHIND: &str = "SELECT steps FROM migrations WHERE name = ?";
 /// `SQLITE_BUSY`.
 const BUSY: i32 = 5;
 
-/// Makes the file where there is none, and takes the steps of these sets that it has not behind it. Several processes
-/// may do so at once: one of them does the work.
+/// Creates the file if it does not exist, and applies the missing steps of these sets.
+///
+/// Several processes may do so at the same time: one of them does the work.
 pub(crate) async fn prepare(
     path: &Path,
     connect: &SqliteConnectOptions,
@@ -68,8 +70,10 @@ pub(crate) async fn prepare(
     connection.close().await
 }
 
-/// Makes the file for its owner only. One that is there is not opened: closing it would drop the locks that this
-/// process has on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
+/// Creates the file with access for its owner only.
+///
+/// Does not open an existing file: closing it would release the locks that this process holds on it
+/// (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 fn create(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -80,8 +84,9 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Turns the write-ahead log on, once in the life of the file. SQLite does not wait by itself for the lock that this
-/// takes.
+/// Turns the write-ahead log on, once in the life of the file.
+///
+/// Retries on `SQLITE_BUSY`, because SQLite's busy timeout does not cover the lock that this needs.
 async fn log_ahead(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     loop {
         match sqlx::query("PRAGMA journal_mode = wal").execute(&mut *connection).await {
@@ -113,7 +118,7 @@ async fn version(connection: &mut SqliteConnection) -> sqlx::Result<usize> {
     }
 }
 
-/// How many steps of the set the file has behind it.
+/// The number of steps of the set that were applied to the file.
 async fn behind(connection: &mut SqliteConnection, set: &Set) -> sqlx::Result<usize> {
     let steps: Option<i64> = sqlx::query_scalar(STEPS_BEHIND).bind(set.name).fetch_optional(connection).await?;
     let (steps, known) = (steps.unwrap_or_default(), set.steps.len());
@@ -153,7 +158,7 @@ async fn migrate(connection: &mut SqliteConnection, now: Timestamp, sets: &[Set]
     change.commit().await
 }
 
-/// Gives each set a number of its own: these.
+/// Gives each set its own number of steps: these.
 async fn count_apart(change: &mut SqliteConnection, sets: [(&str, u32); 2]) -> sqlx::Result<()> {
     let table = "CREATE TABLE migrations (name TEXT PRIMARY KEY, steps INTEGER NOT NULL) STRICT, WITHOUT ROWID";
     sqlx::query(table).execute(&mut *change).await?;

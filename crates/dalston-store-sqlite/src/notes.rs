@@ -1,4 +1,4 @@
-//! The steps on notes.
+//! The operations on key-value entries.
 
 use crate::SqliteStore;
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ const PUT: &str = "INSERT OR REPLACE INTO notes (name, text, lapses_at) VALUES (
 
 pub(crate) const TAKE: &str = "DELETE FROM notes WHERE name = ? RETURNING text, lapses_at > ? AS live";
 
-/// A few more than are put, so that lapsed ones never pile up and no call pays for many.
+/// Deletes a few more than each call adds (one), so that expired ones never accumulate and no call pays for many.
 pub(crate) const SWEEP: &str =
     "DELETE FROM notes WHERE rowid IN (SELECT rowid FROM notes WHERE lapses_at <= ? LIMIT 4)";
 

@@ -1,4 +1,4 @@
-//! Wake-ups: a look at the number of the last change, again and again. A file sends no messages.
+//! Change notifications by polling the number of the last change, because a file sends no messages.
 
 use crate::{SqliteStore, within};
 use async_trait::async_trait;
@@ -6,13 +6,13 @@ use dalston_store::{ChangeNotifier, StoreResult};
 use sqlx::{ConnectOptions, SqliteConnection};
 use std::time::Duration;
 
-/// Between two looks.
+/// The interval between two polls.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// One step into an index. `PRAGMA data_version` would be as much work, and could not tell keys from jobs and usage.
+/// One index lookup. `PRAGMA data_version` would cost as much, and could not distinguish keys from jobs and usage.
 pub(crate) const LAST_CHANGED: &str = "SELECT ifnull(max(changed), 0) FROM keys";
 
-/// Looks on a connection of its own, so that it waits for no other reader and none waits for it.
+/// Polls on its own connection, so that it neither waits for other readers nor delays them.
 pub(crate) struct FileWatch {
     connection: SqliteConnection,
     deadline: Duration,
@@ -20,7 +20,7 @@ pub(crate) struct FileWatch {
 }
 
 impl FileWatch {
-    /// Sees the present number.
+    /// Opens the connection and reads the present number.
     pub(crate) async fn open(store: &SqliteStore) -> StoreResult<Self> {
         store
             .call(async {

@@ -1,9 +1,9 @@
-//! A page of a list: some rows behind a (time, id), in descending order.
+//! Keyset pagination: the rows of a list after a (time, id), in descending order.
 
 use dalston_model::{PageRequest, Start};
 use sqlx::{Sqlite, query::Query, sqlite::SqliteArguments};
 
-/// The end of every list's statement. [`bind`] fills it in.
+/// The end of every list's statement. [`bind`] binds its parameters.
 macro_rules! page {
     () => {
         "(created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"
@@ -11,10 +11,11 @@ macro_rules! page {
 }
 pub(crate) use page;
 
-/// Sorts behind every id.
+/// Sorts after every id.
 const ANY_ID: &str = "~";
 
-/// Binds what the page is, one row more than it holds: that one tells whether there is a next page.
+/// Binds the page's parameters. The limit is one more than the page holds: the extra row shows that there is a next
+/// page.
 pub(crate) fn bind<'q>(
     list: Query<'q, Sqlite, SqliteArguments>,
     request: &PageRequest,

@@ -1,9 +1,9 @@
-//! How SQLite runs the statements: with a million rows, each of them must cost no more than what it answers.
+//! Query plans of the statements: with a million rows, the cost of each must depend only on the size of its result.
 
 use crate::{SqliteStore, audit, claims, feed, figures, keys, notes, notifier, tenants, tests::scratch, usage};
 use sqlx::{AssertSqlSafe, Row};
 
-/// Each statement, and the ways in that it must take.
+/// Each statement, and the access paths that its plan must contain.
 const STATEMENTS: &[(&str, &[&str])] = &[
     (keys::FIND_BY_DIGEST, &["key_secrets USING PRIMARY KEY", "keys USING INDEX sqlite_autoindex_keys_1"]),
     (keys::FIND, &["keys USING INDEX sqlite_autoindex_keys_1", "key_usage USING PRIMARY KEY"]),
@@ -67,14 +67,14 @@ async fn no_statement_reads_a_whole_table_or_sorts() {
     check(&store, STATEMENTS).await;
 }
 
-/// Each statement takes its ways in, and neither reads a whole table nor sorts.
+/// Asserts that each statement uses its access paths, and neither scans a whole table nor sorts.
 pub(crate) async fn check(store: &SqliteStore, statements: &[(&str, &[&str])]) {
     for (statement, ways) in statements {
         let explain = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")));
         let rows = explain.fetch_all(&store.readers).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
         let slow = |step: &String| {
-            // A recursion is a row at a time.
+            // A recursive query reads one row per step.
             let leap = ["SCAN holder", "SCAN maker", "SCAN owner", "SCAN hearer"].contains(&step.as_str());
             let row = leap || step.starts_with("SCAN (subquery") || step == "SCAN CONSTANT ROW";
             let table = step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE") && !row;

@@ -1,4 +1,5 @@
-//! Rows as the model has them, and back. What the model does not allow is an error, never a default.
+//! Converts between rows and the types of the model. A value that the model does not allow is an error, never a
+//! default.
 
 use crate::error::undecodable;
 use dalston_model::{AuditHash, AuditRecord, Key, KeyDigest, Tenant, Timestamp};
@@ -21,7 +22,8 @@ macro_rules! tenant_columns {
     };
 }
 
-/// The columns that [`key`] reads and [`bind_key`] binds. No table that is joined to `keys` has one of them.
+/// The columns that [`key`] reads and [`bind_key`] binds. No table that is joined to `keys` has a column of these
+/// names.
 macro_rules! key_columns {
     () => {
         "id, tenant_id, enabled, created_at, expires_at, revoked_at, rest"
@@ -37,7 +39,7 @@ macro_rules! audit_columns {
 }
 pub(crate) use {audit_columns, key_columns, tenant_columns};
 
-/// The text of a column, as the type that it stands for.
+/// Parses the text in a column.
 pub(crate) fn parsed<T>(row: &SqliteRow, column: &str) -> sqlx::Result<T>
 where
     T: FromStr<Err: Into<BoxDynError>>,
@@ -45,7 +47,7 @@ where
     row.try_get::<&str, _>(column)?.parse().map_err(|why: T::Err| undecodable(column, why))
 }
 
-/// The same of a column that may be empty.
+/// Parses the text in a nullable column.
 pub(crate) fn parsed_if_any<T>(row: &SqliteRow, column: &str) -> sqlx::Result<Option<T>>
 where
     T: FromStr<Err: Into<BoxDynError>>,
@@ -59,17 +61,17 @@ pub(crate) fn time(row: &SqliteRow, column: &str) -> sqlx::Result<Timestamp> {
     row.try_get(column).map(Timestamp::from_micros)
 }
 
-/// The same of a column that may be empty.
+/// The time in a nullable column.
 pub(crate) fn time_if_any(row: &SqliteRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
     Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
 }
 
-/// A count as SQLite can hold it.
+/// A count as SQLite's signed integer. Saturates.
 pub(crate) fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A time, for a column that may be empty.
+/// A time, for a nullable column.
 pub(crate) fn micros(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::as_micros)
 }
@@ -92,7 +94,7 @@ pub(crate) fn key(row: &SqliteRow) -> sqlx::Result<Key> {
     columns.key(row.try_get("rest")?).map_err(|why| undecodable("rest", why))
 }
 
-/// The key in a row that has its `last_used_at` too.
+/// The key in a row that also has its `last_used_at`.
 pub(crate) fn used_key(row: &SqliteRow) -> sqlx::Result<KeyWithUse> {
     Ok(KeyWithUse { key: key(row)?, last_used_at: time_if_any(row, "last_used_at")? })
 }
@@ -114,12 +116,12 @@ fn rest(key: &Key) -> sqlx::Result<String> {
     key_rest(key).map_err(|why| sqlx::Error::Encode(why.into()))
 }
 
-/// A digest as a column holds it.
+/// A digest, for a column.
 pub(crate) fn digest(digest: &KeyDigest) -> Vec<u8> {
     digest.as_bytes().to_vec()
 }
 
-/// The link in a column, where there is one.
+/// The link of the hash chain in a nullable column.
 pub(crate) fn hash_if_any(row: &SqliteRow, column: &str) -> sqlx::Result<Option<AuditHash>> {
     let bytes = row.try_get::<Option<&[u8]>, _>(column)?.map(<[u8; 32]>::try_from);
     Ok(bytes.transpose().map_err(|why| undecodable(column, why))?.map(AuditHash::new))

@@ -1,4 +1,4 @@
-//! The steps on tenants.
+//! The operations on tenants.
 
 use crate::{
     SqliteStore, feed,
@@ -10,7 +10,7 @@ use dalston_model::{AuditEntry, Cursor, Page, PageRequest, Tenant, TenantId};
 use dalston_store::{StoreResult, TenantStore};
 use sqlx::SqliteConnection;
 
-/// Leaves a tenant that is there as it is.
+/// Leaves an existing tenant unchanged.
 const INSERT: &str =
     concat!("INSERT INTO tenants (", tenant_columns!(), ") VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING");
 
@@ -20,7 +20,7 @@ pub(crate) const LIST: &str = concat!("SELECT ", tenant_columns!(), " FROM tenan
 
 const COUNT: &str = "SELECT count(*) FROM tenants";
 
-/// Inserts the tenant, unless there is one of that id. Tells whether it did.
+/// Inserts the tenant, unless the id exists. Returns whether it was inserted.
 pub(crate) async fn insert(change: &mut SqliteConnection, tenant: &Tenant) -> sqlx::Result<bool> {
     let insert = sqlx::query(INSERT)
         .bind(tenant.id.as_str())
@@ -29,7 +29,7 @@ pub(crate) async fn insert(change: &mut SqliteConnection, tenant: &Tenant) -> sq
     Ok(insert.execute(change).await?.rows_affected() > 0)
 }
 
-/// Whether there is such a tenant.
+/// Whether the tenant exists.
 pub(crate) async fn exists(change: &mut SqliteConnection, id: &TenantId) -> sqlx::Result<bool> {
     Ok(sqlx::query(FIND).bind(id.as_str()).fetch_optional(change).await?.is_some())
 }

@@ -1,4 +1,5 @@
-//! What only a file can get wrong: opening it, sharing it, filling its disk. The rest is in the contract suite.
+//! Tests of what only a file can get wrong: opening it, sharing it, filling its disk. The contract suite covers the
+//! rest.
 
 use crate::{SqliteOptions, SqliteStore};
 use dalston_model::{
@@ -26,7 +27,7 @@ pub(crate) async fn open(options: &SqliteOptions) -> SqliteStore {
     SqliteStore::open(options, ManualClock::new(NOW)).await.unwrap()
 }
 
-/// A store in a folder of its own.
+/// A store in its own temporary folder.
 pub(crate) async fn scratch() -> (TempDir, SqliteStore, Arc<ManualClock>) {
     let folder = TempDir::new().unwrap();
     let clock = ManualClock::new(NOW);
@@ -159,7 +160,7 @@ async fn records_from_before_the_chain_stay_and_it_begins_behind_them() {
     let first = records[1].link(AuditHash::START);
     assert_eq!((records[1].hash, records[2].hash), (Some(first), Some(records[2].link(first))));
 
-    // No call looks at more than it may, and a walk still sees all.
+    // No call scans more records than the limit, and a walk over all pages still sees every record.
     let mut query = AuditQuery {
         actor: Some(Actor::Master),
         action: Some(KeyAction::KEY_CREATED),
@@ -247,7 +248,7 @@ async fn a_full_disk_is_an_outage_that_ends() {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         assert_eq!(store.find_key(&new.digest).await, Ok(None));
         assert_eq!(store.checkpoint().await.unwrap().seq, u64::from(inserted));
-        // The limit went with the connection that it was set on.
+        // The page limit ended with the connection on which it was set.
         assert_eq!(store.insert_key(&new, None, &entry).await, Ok(InsertKeyOutcome::Inserted));
         assert_eq!(store.checkpoint().await.unwrap().seq, u64::from(inserted) + 1);
         break;
@@ -303,7 +304,8 @@ async fn a_database_that_takes_no_more_is_not_ready_until_it_does() {
     assert!(matches!(add(&store, 1).await, Ok(InsertKeyOutcome::Inserted)));
     assert_eq!(store.probe().await, Ok(()));
     let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&store.writer).await.unwrap();
-    // As many pages as it has, to the database the same as a full disk; and a few more, for small changes.
+    // As many pages as the file has, which acts on the database like a full disk. Then a few more, which small changes
+    // fit into.
     for (more, seed) in [(0, 100), (4, 150)] {
         store.writer = writer(&store, pages + more);
         let mut seed = seed;
@@ -320,7 +322,7 @@ async fn a_database_that_takes_no_more_is_not_ready_until_it_does() {
     assert_eq!(store.get_entry("ready").await, Ok(None), "it leaves nothing behind");
 }
 
-/// Connections that write a file of so many pages at most.
+/// A writer pool whose connections limit the file to `pages` pages.
 fn writer(store: &SqliteStore, pages: i64) -> SqlitePool {
     let connect = store.connect.clone().pragma("max_page_count", pages.to_string());
     let pool = SqlitePoolOptions::new().max_connections(1);

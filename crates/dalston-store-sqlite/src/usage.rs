@@ -1,4 +1,4 @@
-//! Usage: added to beside the keys, a batch at a time.
+//! Usage counters: added beside the keys, in batches.
 
 use crate::{SqliteStore, row};
 use async_trait::async_trait;
@@ -7,8 +7,8 @@ use dalston_store::{StoreResult, UsageStore};
 use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 
-/// The batch is one JSON parameter: two statements for all of it, however many keys it names. Those that are not
-/// there drop out of the join.
+/// The batch is one JSON parameter: two statements for all of it, however many keys it contains. Unknown keys drop out
+/// of the join.
 macro_rules! batch {
     () => {
         "FROM json_each(?) AS delta CROSS JOIN keys ON keys.id = delta.value ->> 'key'"
@@ -23,7 +23,7 @@ pub(crate) const ADD: &str = concat!(
     " WHERE true ON CONFLICT (key_id) DO UPDATE SET usage_count = usage_count + excluded.usage_count, ",
     "rate_limited = rate_limited + excluded.rate_limited, ",
     "insufficient_scope = insufficient_scope + excluded.insufficient_scope, ",
-    // Both sides see the row as it was: of two admissions the later one stays, with its address.
+    // Both assignments see the row before the update. The later of the two uses is kept, together with its address.
     "last_used_at = iif(last_used_at >= excluded.last_used_at, last_used_at, ",
     "ifnull(excluded.last_used_at, last_used_at)), ",
     "last_used_from = iif(last_used_at >= excluded.last_used_at OR excluded.last_used_at IS NULL, ",
@@ -38,14 +38,14 @@ pub(crate) const ADD_DAYS: &str = concat!(
     "ON CONFLICT (key_id, day) DO UPDATE SET requests = requests + excluded.requests",
 );
 
-/// Takes the number of the step, unless it or a higher one of the node was taken.
+/// Claims the number of the step, unless this or a higher number of the node was claimed before.
 pub(crate) const TAKE: &str = "INSERT INTO usage_steps (node, number, taken, at) VALUES (?, ?, ?, ?) \
      ON CONFLICT (node) DO UPDATE SET number = excluded.number, taken = excluded.taken, at = excluded.at \
      WHERE number < excluded.number";
 
 pub(crate) const TAKEN: &str = "SELECT taken FROM usage_steps WHERE node = ? AND number = ?";
 
-/// There is a row for each start of a node in the last month.
+/// The table keeps one row for each start of a node in the last month.
 pub(crate) const FORGET: &str = "DELETE FROM usage_steps WHERE at < ?";
 
 pub(crate) const FIND: &str = "SELECT usage_count, rate_limited, insufficient_scope, last_used_at, last_used_from FROM keys \
@@ -94,7 +94,7 @@ impl UsageStore for SqliteStore {
 
     async fn usage(&self, tenant: &TenantId, id: KeyId, since: Day) -> StoreResult<Option<Usage>> {
         self.call(async {
-            // Both reads see the same moment.
+            // Both reads need the same snapshot.
             let mut moment = self.readers.begin().await?;
             let find = sqlx::query(FIND).bind(id.to_string()).bind(tenant.as_str());
             let Some(row) = find.fetch_optional(&mut *moment).await? else { return Ok(None) };
@@ -104,7 +104,7 @@ impl UsageStore for SqliteStore {
                 .try_map(|row: SqliteRow| Ok((Day::from_number(row.try_get("day")?), row.try_get("requests")?)))
                 .fetch_all(&mut *moment)
                 .await?;
-            // A key that was never used has no row there.
+            // A key that was never used has no row in `key_usage`.
             let total = |column| Ok::<_, sqlx::Error>(row.try_get::<Option<u64>, _>(column)?.unwrap_or_default());
             Ok(Some(Usage {
                 usage_count: total("usage_count")?,

@@ -1,4 +1,4 @@
-//! Which connections to a server may still be used.
+//! Connection epochs: which connections to a server may still be used.
 
 use dalston_model::SharedClock;
 use std::{
@@ -10,10 +10,11 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// The epochs of one store's connections, for engines that reach a server over the network. A connection belongs to the
-/// epoch in which it was begun. An epoch ends with any sign that its connections may not lead to the primary: the
-/// server takes no writes, it stops, it does not answer, or the address leads to another server by now. No connection
-/// is used after its epoch.
+/// The epochs of one store's connections, for engines that reach a server over the network.
+///
+/// A connection belongs to the epoch in which it was opened. An epoch ends at any sign that its connections may not
+/// lead to the primary: the server refuses writes, shuts down or does not answer, or the address now leads to another
+/// server. No connection is used after its epoch has ended.
 pub struct Epochs {
     clock: SharedClock,
     present: watch::Sender<u64>,
@@ -21,32 +22,34 @@ pub struct Epochs {
     ailing: AtomicBool,
 }
 
-/// Where the address led when it was last looked.
+/// The server to which the address last led.
 #[derive(Debug)]
 struct KnownServer {
     identity: String,
-    /// When that connection was begun, by [`dalston_model::Clock::monotonic`].
+    /// When the connection that reported this identity was opened, by [`dalston_model::Clock::monotonic`].
     seen: Duration,
 }
 
 impl Epochs {
-    /// The first epoch. `clock` measures how long ago the address was looked at.
+    /// Starts the first epoch. `clock` measures how long ago the address was last checked.
     pub fn new(clock: SharedClock) -> Self {
         Self { clock, present: watch::Sender::default(), server: Mutex::default(), ailing: AtomicBool::default() }
     }
 
-    /// The time by the clock of these epochs.
+    /// Returns the time by the clock of these epochs.
     pub fn now(&self) -> Duration {
         self.clock.monotonic()
     }
 
-    /// The epoch of a connection that is begun now. Read it before the connection is begun.
+    /// Returns the present epoch, to which a connection opened now belongs. Read it before opening the connection.
     pub fn present(&self) -> u64 {
         *self.present.borrow()
     }
 
-    /// Ends the epoch of a connection that gave a sign. A sign of an older connection ends nothing: what was opened
-    /// since then is not in doubt.
+    /// Ends the epoch of a connection that showed a sign of failure. Also marks the server as ailing.
+    ///
+    /// Does nothing to the epoch if the connection belongs to an older one: the connections opened since are not in
+    /// doubt.
     pub fn end(&self, epoch: u64) {
         self.ailing.store(true, Ordering::Release);
         self.present.send_if_modified(|present| {
@@ -58,13 +61,16 @@ impl Epochs {
 
     /// Waits until the epoch has ended.
     pub async fn ended(&self, epoch: u64) {
-        // It cannot fail: the sender is here.
+        // This cannot fail: `self` holds the sender.
         let _ = self.present.subscribe().wait_for(|present| *present != epoch).await;
     }
 
-    /// A new connection of this epoch, begun at `seen` of [`Epochs::now`], leads to the server of this identity, which no other server has
-    /// and which changes when it restarts. Gives the epoch of that connection: a new one when the last connection led elsewhere. When it
-    /// is not the present one, another connection has found out meanwhile, and this one is too old.
+    /// Records which server a new connection leads to, and returns the epoch of that connection.
+    ///
+    /// The connection belongs to `epoch` and was opened at `seen` of [`Epochs::now`]. The identity is unique to a
+    /// server and changes when the server restarts. If the previous connection led to another server, the present epoch
+    /// ends and the new one is returned. If the returned epoch is not the present one, another connection has ended it
+    /// meanwhile, and this connection is too old to use.
     pub fn leads_to(&self, server: &str, epoch: u64, seen: Duration) -> u64 {
         let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if self.present() != epoch {
@@ -79,25 +85,26 @@ impl Epochs {
         self.present()
     }
 
-    /// How long ago the address was last seen to lead to the server of the present epoch; zero where no server has said
-    /// which one it is. Read it before a connection is taken: what comes on that connection is then at least as old as
-    /// this says.
+    /// Returns how long ago the address was last seen to lead to the server of the present epoch. Zero if no server has
+    /// reported its identity yet.
+    ///
+    /// Read it before taking a connection: data read on that connection is then no staler than this age.
     pub fn doubt(&self) -> Duration {
         let known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         known.as_ref().map(|server| self.now().saturating_sub(server.seen)).unwrap_or_default()
     }
 
-    /// A call failed: whether the server still takes writes is not known.
+    /// Records that a call failed: it is unknown whether the server still accepts writes.
     pub fn ails(&self) {
         self.ailing.store(true, Ordering::Release);
     }
 
-    /// Whether a call failed since the last proof that the server takes writes.
+    /// Returns whether a call failed since the server was last proved to accept writes.
     pub fn is_ailing(&self) -> bool {
         self.ailing.load(Ordering::Acquire)
     }
 
-    /// The server took a write.
+    /// Records that the server accepted a write.
     pub fn recovers(&self) {
         self.ailing.store(false, Ordering::Release);
     }

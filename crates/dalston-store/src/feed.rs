@@ -1,4 +1,5 @@
-//! What changed: every change has a number from the store that only grows, in commit order.
+//! The change feed and the audit log. The store assigns a sequence number to every change. Sequence numbers only grow,
+//! in commit order.
 
 use crate::StoreResult;
 use async_trait::async_trait;
@@ -8,45 +9,52 @@ use std::time::Duration;
 /// The last change of a key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyChange {
-    /// The number of the change.
+    /// The sequence number of the change.
     pub seq: u64,
-    /// The key, as it is now.
+    /// The present state of the key.
     pub key: Key,
 }
 
-/// Where a node has got to in the record of changes: a number, and the link of the chain there. By the link a history
-/// is noticed that is another one: a fail-over that lost the last changes, a backup that was restored.
+/// A node's position in the change feed: a sequence number, and the link of the hash chain at that number.
+///
+/// The link detects that the history is a different one: a fail-over that lost the last changes, or a restored backup.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The number of the last change that was read.
+    /// The sequence number of the last change that was read.
     pub seq: u64,
-    /// The link of the last record up to that number; `None` when there is none, or it is older than the chain.
+    /// The link of the last audit record up to that number. `None` if there is no record, or if the record is older
+    /// than the chain.
     pub link: Option<AuditHash>,
 }
 
 impl Checkpoint {
-    /// Before the first change.
+    /// The position before the first change.
     pub const START: Self = Self { seq: 0, link: None };
 }
 
-/// What a node hears when it asks what changed after a mark.
+/// The reply to a read of the change feed after a checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChangesResult {
-    /// The record at the mark is the one that the node read.
+    /// The record at the checkpoint is the one that the node read.
     Changes {
-        /// The keys whose last change is later, in the order of those changes. A key that changed twice is there once.
+        /// The keys whose last change is after the checkpoint, in the order of those changes. A key that changed twice
+        /// is listed once.
         changes: Vec<KeyChange>,
-        /// Where to go on: at the last of them, or at the end of the record when there are no more.
+        /// The checkpoint to continue from: the last of these changes, or the end of the feed if there are no more.
         mark: Checkpoint,
     },
-    /// The record at the mark is not there, or is another: all that was read before is in doubt. Goes on from this
-    /// mark, which is the end of the record.
+    /// The record at the checkpoint is missing, or is a different one: everything that was read before is in doubt.
+    ///
+    /// Carries the end of the feed. A consumer discards what it has read, and continues either from there or, to see
+    /// the keys of the new history, from [`Checkpoint::START`].
     Diverged(Checkpoint),
 }
 
 impl ChangesResult {
-    /// What is heard after a mark, out of one consistent read: the link that the record has at the mark, the end of
-    /// the record, and the first `limit` later changes in any order, each with the link at its number.
+    /// Builds the reply to a read after a checkpoint, from one consistent read of the store.
+    ///
+    /// Takes the link that the feed has at the checkpoint, the end of the feed, and the first `limit` later changes in
+    /// any order, each with the link at its number.
     pub fn after(
         mark: &Checkpoint,
         link: Option<AuditHash>,
@@ -65,30 +73,30 @@ impl ChangesResult {
     }
 }
 
-/// Which audit records are asked for, newest first.
+/// A query of the audit log. Results are newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditQuery {
-    /// Of this tenant; `None`: of all.
+    /// Only records of this tenant. `None`: of all tenants.
     pub tenant: Option<TenantId>,
-    /// By this actor.
+    /// Only records of this actor.
     pub actor: Option<Actor>,
-    /// Of this action.
+    /// Only records of this action.
     pub action: Option<Action>,
-    /// Not before this time.
+    /// Only records at or after this time.
     pub since: Option<Timestamp>,
-    /// Before this time.
+    /// Only records before this time.
     pub until: Option<Timestamp>,
-    /// Below this number: where the page before ended.
+    /// Only records with a lower sequence number: the cursor from the previous page.
     pub before: Option<u64>,
-    /// How many at most.
+    /// The maximum number of records in the page.
     pub limit: u32,
 }
 
 impl AuditQuery {
-    /// How many records an engine looks at for a page, where no index leads to those that are asked for.
+    /// The maximum number of records that an engine scans for one page, if no index covers the query.
     pub const REACH: u32 = 2_000;
 
-    /// Whether the record is among those that are asked for, wherever the page begins.
+    /// Returns whether the record matches the query. Ignores the cursor and the limit.
     pub fn asks_for(&self, record: &AuditRecord) -> bool {
         self.tenant.as_ref().is_none_or(|tenant| tenant.as_str() == record.tenant_id)
             && self.actor.is_none_or(|actor| actor.kind() == record.actor_kind && actor.id() == record.actor_id)
@@ -101,15 +109,16 @@ impl AuditQuery {
 /// A page of audit records.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AuditPage {
-    /// The records, newest first. May be fewer than were asked for, or none, though there are more.
+    /// The records, newest first. There may be fewer than `limit`, or none, although more follow.
     pub records: Vec<AuditRecord>,
-    /// The `before` of the next page, unless this was the last.
+    /// The `before` of the next page. `None` on the last page.
     pub next: Option<u64>,
 }
 
 impl AuditPage {
-    /// The page out of the records that were found, one more than `limit` if there are more. `rest`: the `before` of
-    /// those that were not looked at.
+    /// Cuts a page from the records that were found: up to `limit + 1`, where the last one shows that more follow.
+    ///
+    /// `rest` is the `before` of the records that were not scanned.
     pub fn cut(mut records: Vec<AuditRecord>, limit: u32, rest: Option<u64>) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = records.len() > limit;
@@ -119,50 +128,61 @@ impl AuditPage {
     }
 }
 
-/// The steps on the record of changes.
+/// The operations on the change feed and the audit log.
 #[async_trait]
 pub trait FeedStore: Send + Sync {
-    /// The end of the record: [`Checkpoint::START`] before the first change.
+    /// Returns the end of the feed: [`Checkpoint::START`] before the first change.
     async fn checkpoint(&self) -> StoreResult<Checkpoint>;
 
-    /// Up to `limit` keys that changed after the mark. Numbers follow commit order, so a later call finds nothing
-    /// behind the mark that this one gave; and whatever is asked after this call sees the changes that it told of.
+    /// Returns up to `limit` keys that changed after the checkpoint.
+    ///
+    /// Sequence numbers follow commit order, so no change appears later at or before the checkpoint that this call
+    /// returned. Every read after this call sees the changes that it returned.
     async fn key_changes(&self, after: &Checkpoint, limit: u32) -> StoreResult<ChangesResult>;
 
-    /// How long ago it was last seen that the address of the store leads to the server whose record is read; zero where
-    /// there is no address. Asked before the record is: what it tells then is as old as this. When it was longer ago than
-    /// `within`, it is looked at once more, beside the answer.
+    /// Returns how long ago the address of the store was last seen to lead to the server whose feed is read. Zero for
+    /// engines without an address.
+    ///
+    /// Call this before reading the feed: the changes read are then no staler than this age. If the age exceeds
+    /// `within`, the engine checks the address again in the background.
     fn doubt(&self, within: Duration) -> Duration {
         let _ = within;
         Duration::ZERO
     }
 
-    /// The store's time, which decides about ends.
+    /// Returns the store's time, which decides when keys and secrets expire.
     async fn now(&self) -> StoreResult<Timestamp>;
 
-    /// Begins to listen for changes of keys, whoever makes them. Who opens it first and then reads to the end of the
-    /// record misses nothing: for what [`FeedStore::key_changes`] does not tell of yet, [`ChangeNotifier::next`] ends.
+    /// Subscribes to changes of keys, whichever node or program makes them.
+    ///
+    /// A consumer that subscribes first and then reads to the end of the feed misses nothing: [`ChangeNotifier::next`]
+    /// completes for every change that [`FeedStore::key_changes`] did not return yet.
     async fn notifier(&self) -> StoreResult<Box<dyn ChangeNotifier>>;
 
-    /// Records what changes nothing in the store, and links it into the chain. Gives its number.
+    /// Appends an audit record of an event that changes nothing in the store, and links it into the hash chain. Returns
+    /// its sequence number.
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64>;
 
-    /// A page of audit records. Looks at a bounded number of them, however few are found.
+    /// Returns a page of audit records. Scans a bounded number of records, however few match.
     async fn audit(&self, query: &AuditQuery) -> StoreResult<AuditPage>;
 
-    /// Up to `limit` audit records after `seq`, in order, whatever the tenant. Each carries the link that was made
-    /// with it, in the same step: [`AuditRecord::link`] behind the link of the record before.
+    /// Returns up to `limit` audit records of all tenants after `seq`, in order.
+    ///
+    /// Each record carries the link that was computed in the transaction that wrote it: [`AuditRecord::link`] of the
+    /// link of the previous record.
     async fn audit_after(&self, seq: u64, limit: u32) -> StoreResult<Vec<AuditRecord>>;
 }
 
-/// Tells that keys may have changed. What changed is asked of the store, and asked in any case from time to time: no
-/// message is sure to arrive.
+/// Notifies that keys may have changed.
+///
+/// The changes themselves are read from the change feed. The consumer also polls the feed from time to time, because no
+/// notification is guaranteed to arrive.
 #[async_trait]
 pub trait ChangeNotifier: Send {
-    /// Waits until a key may have changed since this was opened, or since the change that it last ended for. It may
-    /// end early or for nothing. Dropped before it ends, it loses nothing.
+    /// Waits until a key may have changed since the subscription, or since the change for which the last call
+    /// completed. May complete early or spuriously. Cancel-safe: a call that is dropped loses no notification.
     ///
-    /// There is no deadline. An error means that it hears nothing any more, and another must be opened: after about a
-    /// second at most, also where the connection says nothing of its end.
+    /// There is no deadline. An error means that the subscription is dead and that the consumer must open another. The
+    /// error is reported after about a second at most, even if the connection ends silently.
     async fn next(&mut self) -> StoreResult<()>;
 }

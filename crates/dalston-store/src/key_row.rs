@@ -1,9 +1,9 @@
-//! A key as the engines keep it: the fields that are searched, and one JSON of the rest.
+//! A key as the engines store it: the fields that are searched, and one JSON document for the rest.
 
 use dalston_model::{Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, ScopeError, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The columns of a key that are searched. Each of its other fields stands in the JSON beside them, and nowhere else.
+/// The columns of a key that are searched. Each of its other fields is stored in the JSON document, and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyColumns {
     /// See [`Key::id`].
@@ -20,7 +20,7 @@ pub struct KeyColumns {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The fields of a key that no engine searches. SQL engines keep them as one JSON.
+/// The fields of a key that no engine searches. SQL engines store them as one JSON document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KeyRest {
     /// See [`Key::prefix`].
@@ -37,8 +37,8 @@ pub struct KeyRest {
     pub details: KeyDetails,
 }
 
-/// The fields of a key that no engine searches and that the Python gateway does not have. A new field has a default, for
-/// rows that were written before it.
+/// The fields of a key that no engine searches and that the Python gateway does not have. A field that is added later
+/// needs a default, for rows from before.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct KeyDetails {
     #[serde(default)]
@@ -50,7 +50,7 @@ pub struct KeyDetails {
 }
 
 impl KeyDetails {
-    /// Those of this key.
+    /// Returns the details of a key.
     pub fn of(key: &Key) -> Self {
         Self {
             description: key.description.clone(),
@@ -61,7 +61,7 @@ impl KeyDetails {
 }
 
 impl KeyColumns {
-    /// The key with these columns and these other fields. Fails where the model does not allow a value.
+    /// Builds the key from these columns and the other fields. Fails if the model does not allow a value.
     pub fn with(self, rest: KeyRest) -> Result<Key, serde_json::Error> {
         let Self { id, tenant, enabled, created_at, expires_at, revoked_at } = self;
         let KeyRest { prefix, name, scopes, rate_limit, details } = rest;
@@ -87,13 +87,14 @@ impl KeyColumns {
         })
     }
 
-    /// The same, with the other fields as JSON.
+    /// Builds the key from these columns and a JSON document of the other fields, as written by [`key_rest`]. Fails if the
+    /// model does not allow a value.
     pub fn key(self, rest: &str) -> Result<Key, serde_json::Error> {
         self.with(serde_json::from_str(rest)?)
     }
 }
 
-/// The JSON of the fields of a key that stand in no column.
+/// Returns the JSON document of the fields that have no column.
 pub fn key_rest(key: &Key) -> Result<String, serde_json::Error> {
     serde_json::to_string(&KeyRest {
         prefix: key.prefix.clone(),

@@ -6,69 +6,71 @@ use dalston_model::{
     AuditEntry, Key, KeyDigest, KeyId, KeyPatch, Page, PageRequest, Scope, ScopeSet, TenantId, Timestamp,
 };
 
-/// A key with the digest of its first secret.
+/// A new key with the digest of its first secret.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyToInsert {
     /// The key.
     pub key: Key,
-    /// The digest.
+    /// The digest of its secret.
     pub digest: KeyDigest,
 }
 
-/// What a digest leads to.
+/// The key that belongs to a digest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundKey {
-    /// The key, as it is now.
+    /// The present state of the key.
     pub key: Key,
-    /// When this secret of it ends: set while a rotation overlaps.
+    /// When this secret of the key expires. Set only on a secret that a rotation replaced: while the rotation overlaps.
     pub secret_expires_at: Option<Timestamp>,
-    /// The store's time, which decides about ends.
+    /// The store's time, which decides when the key and its secret expire.
     pub now: Timestamp,
-    /// The number of the last change of the key; `None`: it has none, as another program made the key.
+    /// The sequence number of the key's last change. `None` if another program made the key: such a key has no number.
     pub changed: Option<u64>,
 }
 
-/// A key with when it was last used.
+/// A key with the time of its last use.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyWithUse {
     /// The key.
     pub key: Key,
-    /// When it was last admitted, up to a second behind.
+    /// The time at which the key was last admitted. May lag by up to one second.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// What must hold of a key for a caller to change it, checked in the transaction of the change.
+/// The conditions under which a caller may change a key, checked in the transaction of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpdatePrecondition {
     /// The time of the change.
     pub at: Timestamp,
-    /// The caller's scopes: a key that goes beyond them is not theirs to change. `None` asks nothing.
+    /// The caller's scopes: a caller may not change a key that has a scope beyond them. `None`: no such check.
     pub within: Option<ScopeSet>,
-    /// Whether the tenant must keep a live admin key.
+    /// Whether the tenant must keep at least one live admin key.
     pub keep_admin: bool,
 }
 
-/// Why a key was not changed.
+/// Why a change of a key was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyViolation {
-    /// It was revoked.
+    /// The key is revoked.
     Revoked,
-    /// It goes beyond the caller, by this scope.
+    /// The key has this scope, which the caller does not have.
     Wider(Scope),
-    /// It is the tenant's last live admin key.
+    /// The key is the tenant's last live admin key.
     LastAdmin,
 }
 
 impl FoundKey {
-    /// A key with one secret, found at `now`, which decides about ends. For a table whose changes have no numbers.
+    /// Returns a key with one secret, found at `now`, the time that decides about expiry. For a table without a change
+    /// feed.
     pub const fn of(key: Key, now: Timestamp) -> Self {
         Self { key, secret_expires_at: None, now, changed: None }
     }
 }
 
 impl UpdatePrecondition {
-    /// What stands against turning `before` into `after`, when `others` tells whether the tenant has another live
-    /// admin key. Engines call it inside their transaction.
+    /// Returns why the change from `before` to `after` must be rejected, or `None` if it is allowed.
+    ///
+    /// `others` is whether the tenant has another live admin key. Engines call this inside their transaction.
     pub fn violation(&self, before: &Key, after: &Key, others: bool) -> Option<PolicyViolation> {
         if before.revoked_at.is_some() {
             return Some(PolicyViolation::Revoked);
@@ -81,58 +83,58 @@ impl UpdatePrecondition {
     }
 }
 
-/// What came of an insert.
+/// The outcome of an insert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InsertKeyOutcome {
-    /// The key is there.
+    /// The key was inserted.
     Inserted,
     /// There is no such tenant.
     UnknownTenant,
-    /// The claim was made before; nothing was inserted.
+    /// The idempotency key was used before; nothing was inserted.
     Repeated(AlreadyProcessed),
 }
 
-/// What came of an update.
+/// The outcome of an update.
 #[derive(Debug, Clone, PartialEq)]
 pub enum UpdateKeyOutcome {
-    /// The key as it is now.
+    /// The key after the change.
     Changed(Box<KeyWithUse>),
-    /// No such key in the tenant.
+    /// The tenant has no such key.
     Unknown,
-    /// The guard objected; nothing was changed.
+    /// A precondition failed; nothing was changed.
     Refused(PolicyViolation),
 }
 
-/// What came of a rotation.
+/// The outcome of a rotation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RotateKeyOutcome {
     /// The key has the new secret.
     Rotated {
-        /// The key as it is now.
+        /// The key after the change.
         used: Box<KeyWithUse>,
-        /// When the secret before ends, by the store's clock.
+        /// When the previous secret expires, by the store's clock.
         previous_expires_at: Timestamp,
     },
-    /// No such key in the tenant.
+    /// The tenant has no such key.
     Unknown,
-    /// The guard objected; nothing was changed.
+    /// A precondition failed; nothing was changed.
     Refused(PolicyViolation),
-    /// The overlap of an earlier rotation runs until then; nothing was changed.
+    /// The overlap of an earlier rotation runs until this time; nothing was changed.
     Overlapping(Timestamp),
-    /// The claim was made before; nothing was changed.
+    /// The idempotency key was used before; nothing was changed.
     Repeated(AlreadyProcessed),
 }
 
-/// What came of a revocation.
+/// The outcome of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevokeKeyOutcome {
-    /// It is revoked now.
+    /// The key was revoked by this call.
     Revoked,
-    /// It was revoked before; the time stays.
+    /// The key was revoked before, at this time, which stays.
     AlreadyRevoked(Timestamp),
-    /// No such key in the tenant.
+    /// The tenant has no such key.
     Unknown,
-    /// It is the tenant's last live admin key, or goes beyond the guard.
+    /// A precondition failed: the key is the tenant's last live admin key, or has a scope beyond the caller's.
     Refused(PolicyViolation),
 }
 
@@ -141,34 +143,37 @@ pub enum RevokeKeyOutcome {
 pub struct Rotation {
     /// The digest of the new secret.
     pub digest: KeyDigest,
-    /// Its first 10 characters.
+    /// The first 10 characters of the new secret.
     pub prefix: String,
-    /// How long the current secret stays valid. One that was overlapping already ends at once, or forbids the rotation.
+    /// How long the current secret stays valid. The overlap of an earlier rotation that is still running is either
+    /// ended by this rotation or forbids it.
     pub overlap: Overlap,
 }
 
-/// What verifying keys takes: enough for keys in a table of one's own, which is managed elsewhere.
+/// The lookups that authentication needs. Sufficient for a table of keys that another program manages.
 #[async_trait]
 pub trait KeyLookup: Send + Sync {
-    /// The key behind a digest, whatever its state. Writes nothing. An overlapping secret that has ended by the
-    /// store's time may be reported as found or as gone; the caller decides by `secret_expires_at` and `now`.
+    /// Returns the key that belongs to a digest, whatever its state. Writes nothing.
+    ///
+    /// An overlapping secret that has expired by the store's time may be reported as found or as missing. The caller
+    /// decides by `secret_expires_at` and `now`.
     async fn find_key(&self, digest: &KeyDigest) -> StoreResult<Option<FoundKey>>;
 
-    /// The key of this id in this tenant.
+    /// Returns the key of this id in this tenant.
     async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KeyWithUse>>;
 
-    /// Whether the record tells of every change of a key: not where another program may change them too. Where it does not, which
-    /// is so unless an engine says otherwise, a key is cached for a second at most.
+    /// Returns whether the change feed records every change of a key. That is not so if another program may change keys
+    /// too. If it does not, a key is cached for one second at most. The default is `false`.
     fn records_all_changes(&self) -> bool {
         false
     }
 }
 
-/// The steps on keys.
+/// The operations on keys.
 #[async_trait]
 pub trait KeyStore: KeyLookup {
-    /// Inserts the key, its digest and its indexes in one step: afterwards it works, is listed and can be revoked,
-    /// or nothing is there.
+    /// Inserts the key, its digest and its index entries in one atomic step: either the key works, is listed and can be
+    /// revoked, or nothing was written.
     async fn insert_key(
         &self,
         new: &KeyToInsert,
@@ -176,19 +181,19 @@ pub trait KeyStore: KeyLookup {
         entry: &AuditEntry,
     ) -> StoreResult<InsertKeyOutcome>;
 
-    /// Inserts the key, and its tenant, unless the store holds any key at all. Tells whether it did.
+    /// Inserts the key, and its tenant, unless the store holds any key at all. Returns whether it did.
     async fn insert_first_key(&self, new: &KeyToInsert, entry: &AuditEntry) -> StoreResult<bool>;
 
-    /// Whether the store holds any key at all, also one of another program.
+    /// Returns whether the store holds any key at all, keys of other programs included.
     async fn has_keys(&self) -> StoreResult<bool>;
 
-    /// A page of the tenant's keys, without the revoked ones unless told.
+    /// Returns a page of the tenant's keys. Revoked keys are included only if `revoked` is set.
     async fn keys(&self, tenant: &TenantId, page: &PageRequest, revoked: bool) -> StoreResult<Page<KeyWithUse>>;
 
-    /// The tenant's keys, counted at the time `at`.
+    /// Returns the tenant's key statistics at the time `at`.
     async fn key_stats(&self, tenant: &TenantId, at: Timestamp) -> StoreResult<KeyStats>;
 
-    /// Changes the fields that the patch names, unless the guard objects. Never touches `revoked_at`.
+    /// Changes the fields that the patch names, unless a precondition fails. Never changes `revoked_at`.
     async fn update_key(
         &self,
         tenant: &TenantId,
@@ -198,8 +203,8 @@ pub trait KeyStore: KeyLookup {
         entry: &AuditEntry,
     ) -> StoreResult<UpdateKeyOutcome>;
 
-    /// Gives the key a new current secret, unless the claim was made before, the guard objects or an overlap forbids it
-    /// ([`Overlap::conflict`]), in this order.
+    /// Gives the key a new current secret. Checks, in this order, that the idempotency key was not used before, that
+    /// the preconditions hold, and that no overlap forbids the rotation ([`Overlap::conflict`]).
     async fn rotate_key(
         &self,
         tenant: &TenantId,
@@ -210,7 +215,8 @@ pub trait KeyStore: KeyLookup {
         entry: &AuditEntry,
     ) -> StoreResult<RotateKeyOutcome>;
 
-    /// Revokes the key and all its secrets at `guard.at`, unless the guard objects. For ever: no other step clears it.
+    /// Revokes the key and all its secrets at `guard.at`, unless a precondition fails. Permanent: no other operation
+    /// clears it.
     async fn revoke_key(
         &self,
         tenant: &TenantId,

@@ -1,9 +1,9 @@
-//! What storage must do for keys: the atomic steps that the domain needs, as traits; their errors; the memory engine,
-//! which is the reference; and the one contract suite that every engine runs (feature `contract`).
+//! The storage interface for API keys: traits for the atomic operations that the domain needs, the error types, the
+//! memory engine (the reference implementation), and the contract suite that every engine runs (feature `contract`).
 //!
-//! Not found is `Option`, conflict is a return value, and an outage is a [`StoreError`]: the types differ, so an
-//! outage can never be taken for a refusal. The store never sees a secret, and every change carries the audit
-//! record that is written in the same transaction.
+//! "Not found" is `Option`, a conflict is a return value, and an outage is a [`StoreError`]. The types differ, so an
+//! outage can never be mistaken for a rejection. The store never sees a secret. Every change carries its audit record,
+//! which is written in the same transaction.
 
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -46,23 +46,26 @@ pub use usage::UsageStore;
 use async_trait::async_trait;
 use std::sync::Arc;
 
-/// A storage engine for keys: all of its steps, and its health. Every call has a deadline, after which it is
-/// [`StoreError::Unavailable`].
+/// A storage engine for keys: all of its operations, and its health.
+///
+/// Every call has a deadline. A call that exceeds it returns [`StoreError::Unavailable`].
 #[async_trait]
 pub trait KeyStorage: KeyStore + TenantStore + UsageStore + FeedStore + KvStore {
-    /// `memory`, `sqlite`, `postgres` or `redis`.
+    /// Returns the name of the engine: `memory`, `sqlite`, `postgres` or `redis`.
     fn kind(&self) -> &'static str;
 
-    /// Opens a new connection, on which the server must say that it takes writes: what an idle pool says proves nothing
-    /// about a stopped server. When a call has failed since, a write must succeed too.
+    /// Checks the health of the server over a new connection.
+    ///
+    /// The server must confirm on that connection that it accepts writes: an idle pooled connection proves nothing
+    /// about a server that has stopped. If a call has failed since the last successful write, a write must succeed too.
     async fn probe(&self) -> StoreResult<()>;
 
-    /// Its connections; `None` where there are none.
+    /// Returns the statistics of the connection pool, or `None` for an engine without connections.
     fn pool(&self) -> Option<PoolStats>;
 
-    /// Ends the connections, after what is under way.
+    /// Closes the connections, after the calls in progress have finished.
     async fn close(&self);
 }
 
-/// A key storage that several parts share.
+/// A key storage that is shared between components.
 pub type SharedKeyStorage = Arc<dyn KeyStorage>;

@@ -3,33 +3,37 @@
 use dalston_model::RateLimit;
 use std::{num::NonZeroU32, time::Duration};
 
-/// A node that has not registered again for so long is off the list. Longer than a window: what it admitted alone
-/// before it died does not count any more when the shares of the others grow.
+/// The lifetime of a node's registration. A node that does not renew it is removed from the list.
+///
+/// Longer than a window: when the shares of the other nodes grow, nothing that the node admitted locally before it died
+/// counts any more.
 pub const NODE_LEASE: Duration = Duration::from_secs(66);
 
-/// The place of a node among those on the list.
+/// The place of a node among the registered ones.
 ///
-/// While the counter does not answer, a node goes by the place that it was given last. The shares of nodes whose places
-/// date from different moments add up to the limit at most all the same. Take the nodes that have a rank, in the order
-/// of joining. Each of them goes by a list on which the last of them stands, or that one had no rank; so it goes by a list
-/// on which all of them stand. The number of nodes that the `i`-th goes by is therefore `m` or more, if there are `m` of
-/// them, and its rank is `i` or more. The share falls as either grows, so it is at most that of rank `i` among `m`, and
-/// these add up to the limit. A node that was cut off for longer than [`NODE_LEASE`] is not among them: it may add its
-/// share, and no more, to what the others admit.
+/// While the counter is unavailable, a node uses the place that it received last. The shares of nodes whose places date
+/// from different times still add up to at most the limit. Proof: take the nodes that have a rank, in the order of
+/// joining. Each of them uses a list that contains the last of them: otherwise that last one would have no rank. So
+/// each of them uses a list that contains all of them. If there are `m` of them, the number of nodes in the list of the
+/// `i`-th is therefore `m` or more, and its rank is `i` or more. The share falls as either grows, so it is at most the
+/// share of rank `i` among `m`, and these shares add up to the limit. A node that was cut off for longer than
+/// [`NODE_LEASE`] is not among them: it can add its share, and no more, to what the others admit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodePlace {
-    /// How many nodes there are.
+    /// The number of registered nodes.
     pub nodes: NonZeroU32,
-    /// How many of them joined before. `None` until each of these has said that it goes by a list with this one: whether
-    /// it was told does not count, as an answer may be lost. Those that joined later were told of it as they joined.
+    /// The number of nodes that joined earlier. `None` until each of these has confirmed that it uses a list with this
+    /// node. Sending the list to them is not enough, because a reply may be lost. Nodes that joined later received a
+    /// list with this node when they joined.
     pub rank: Option<u32>,
-    /// Goes up with each registration of any node, from 1 on.
+    /// Incremented by each registration of any node, from 1 on.
     pub turn: i64,
 }
 
 impl NodePlace {
-    /// How many requests a minute the node may admit without the counter: the limit over the number of nodes, where the
-    /// first ones get one more until nothing remains.
+    /// Returns how many requests a minute the node may admit without the counter.
+    ///
+    /// This is the limit divided by the number of nodes; the remainder goes to the nodes of the lowest ranks, one each.
     pub fn share(self, limit: RateLimit) -> u32 {
         let Some(rank) = self.rank.filter(|rank| *rank < self.nodes.get()) else { return 0 };
         limit.get().saturating_sub(rank).div_ceil(self.nodes.get())

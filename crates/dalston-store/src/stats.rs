@@ -1,32 +1,33 @@
-//! Figures that the status report shows.
+//! Statistics for the status report.
 
 use dalston_model::Timestamp;
 use std::time::Duration;
 
-/// The keys of a tenant, counted.
+/// The number of keys of a tenant, by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyStats {
-    /// Neither revoked, disabled nor expired.
+    /// Keys that are neither revoked, disabled nor expired.
     pub active: u64,
-    /// Revoked.
+    /// Revoked keys.
     pub revoked: u64,
-    /// Active, and expiring within seven days.
+    /// Active keys that expire within seven days.
     pub expiring: u64,
-    /// Neither revoked nor disabled, made more than thirty days ago and not used since then.
+    /// Keys that are neither revoked nor disabled, were created more than thirty days ago, and have not been used since
+    /// then.
     pub unused: u64,
-    /// Used within the last hour, whatever became of them.
+    /// Keys that were used within the last hour, whatever their state is now.
     pub used_last_hour: u64,
-    /// Used within the last day.
+    /// Keys that were used within the last day, whatever their state is now.
     pub used_last_day: u64,
 }
 
 impl KeyStats {
-    /// Keys expire soon that expire within this time.
+    /// A key that expires within this time counts as `expiring`.
     pub const SOON: Duration = Duration::from_hours(7 * 24);
-    /// Keys are unused that were not used for this time.
+    /// A key that was not used for this time counts as `unused`.
     pub const IDLE: Duration = Duration::from_hours(30 * 24);
 
-    /// The times that part the keys when they are counted at the time `at`.
+    /// Returns the time limits that classify the keys when they are counted at the time `at`.
     pub fn times(at: Timestamp) -> KeyStatTimes {
         let before = |time: Duration| {
             let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
@@ -42,28 +43,28 @@ impl KeyStats {
     }
 }
 
-/// Where engines draw the lines of [`KeyStats`].
+/// The time limits that engines use to count [`KeyStats`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyStatTimes {
-    /// What ends later is active.
+    /// A key that expires after this time, or never, is active.
     pub now: Timestamp,
-    /// Of that, what ends no later than this is expiring.
+    /// An active key that expires at or before this time is expiring.
     pub soon: Timestamp,
-    /// What was made, and used, before this only is unused.
+    /// A key that was created before this time, and was last used before it or never, is unused.
     pub idle: Timestamp,
-    /// What was used since was used within the hour.
+    /// A key that was used at or after this time was used within the last hour.
     pub hour: Timestamp,
-    /// What was used since was used within the day.
+    /// A key that was used at or after this time was used within the last day.
     pub day: Timestamp,
 }
 
-/// The connections of a store.
+/// The connection pool of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStats {
-    /// Open.
+    /// The number of open connections.
     pub open: u32,
-    /// Of those, not in use.
+    /// The number of open connections that are not in use.
     pub idle: u32,
-    /// At most.
+    /// The maximum number of open connections.
     pub max: u32,
 }

@@ -4,18 +4,18 @@ use crate::StoreResult;
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Page, PageRequest, Tenant, TenantId};
 
-/// The steps on tenants. `default` is there from the start.
+/// The operations on tenants. The tenant `default` exists from the start.
 #[async_trait]
 pub trait TenantStore: Send + Sync {
-    /// Inserts the tenant. `false` when there is one of that id, which stays as it is.
+    /// Inserts the tenant. Returns `false` if the id exists already; the existing tenant is not changed.
     async fn insert_tenant(&self, tenant: &Tenant, entry: &AuditEntry) -> StoreResult<bool>;
 
-    /// The tenant of this id.
+    /// Returns the tenant of this id.
     async fn tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>>;
 
-    /// A page of all tenants.
+    /// Returns a page of all tenants.
     async fn tenants(&self, page: &PageRequest) -> StoreResult<Page<Tenant>>;
 
-    /// How many there are.
+    /// Returns the number of tenants.
     async fn tenant_count(&self) -> StoreResult<u64>;
 }

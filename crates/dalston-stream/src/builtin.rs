@@ -1,4 +1,4 @@
-//! The built-in worker: it finds speech and writes nothing down, and says so.
+//! The built-in worker: detects speech without transcribing it, and says so in a warning.
 
 use crate::{ClientFrame, StreamConfig, WorkerEnd, WorkerEvent, WorkerEventKind, WorkerLink, samples::Samples};
 use dalston_engine::{Resampler, SpeechEvent, SpeechFinder};
@@ -6,42 +6,44 @@ use dalston_work::SessionId;
 use serde_json::{Value, json};
 use tokio::{sync::mpsc::error::SendError, task::yield_now};
 
-/// Bytes that are heard at once before others have their turn: well under a millisecond's work.
+/// Bytes that are processed before the task yields to others: well under a millisecond's work.
 const PIECE: usize = 8 * 1024;
-/// Segments that `session.end` lists at most, the first: a day's talk has fewer, and its message stays below 1 MiB.
+/// Maximum number of segments in `session.end`, which lists the first ones. A day's talk has fewer, and the message
+/// stays below 1 MiB.
 const SEGMENTS: usize = 10_000;
 
-/// A worker within the process.
+/// A worker that runs in this process.
 pub trait BuiltinWorker: Send + Sync {
-    /// Begins a session.
+    /// Starts a session.
     fn serve(&self, session: SessionId, config: &StreamConfig) -> WorkerLink;
 }
 
-/// Voice activity detection. It works in turn with whatever else its thread does, and hears no faster than what it
-/// says is taken.
+/// Voice activity detection.
+///
+/// Runs as a cooperative task of the caller's runtime. Audio is read only as fast as the events are received.
 pub struct VadWorker;
 
 impl BuiltinWorker for VadWorker {
     fn serve(&self, session: SessionId, config: &StreamConfig) -> WorkerLink {
         let (link, end) = WorkerLink::pair();
         if let Some(ear) = VadSession::new(session, config) {
-            // It ends when the other end of its link is dropped, at the latest.
+            // The task ends at the latest when the other end of its link is dropped.
             tokio::spawn(ear.serve(end));
         }
         link
     }
 }
 
-/// What a session has heard.
+/// The state of a session.
 struct VadSession {
     session: SessionId,
     rate: u32,
     samples: Samples,
     resampler: Resampler,
     finder: SpeechFinder,
-    /// What the finder's time begins with: what was before the last `clear`.
+    /// Offset of the finder's time in seconds: the audio before the last `clear`.
     before: f64,
-    /// Samples since then.
+    /// Samples since the last `clear`.
     heard: u64,
     began: Option<f64>,
     segments: Vec<(f64, f64)>,
@@ -64,7 +66,7 @@ impl VadSession {
         })
     }
 
-    /// Hears until the end; when nobody listens any more it is over too.
+    /// Processes the client's frames until the end of the session, or until the receiver is gone.
     async fn serve(mut self, mut end: WorkerEnd) {
         let said: Result<(), SendError<WorkerEvent>> = async {
             let message = "The built-in worker finds speech and transcribes none: no transcript will come. \
@@ -120,12 +122,12 @@ impl VadSession {
         events.into_iter().map(|event| self.tell(event)).collect()
     }
 
-    /// What was heard until now is over: speech that is on ends here.
+    /// Ends the current utterance: speech in progress ends here.
     fn flush(&mut self) -> Option<WorkerEvent> {
         self.finder.finish().map(|event| self.tell(event))
     }
 
-    /// What was heard and not told yet is forgotten; time goes on.
+    /// Discards audio that has not led to an event yet. The time continues.
     fn clear(&mut self) {
         self.before = self.seconds();
         self.heard = 0;
@@ -167,7 +169,7 @@ impl VadSession {
         )
     }
 
-    /// Seconds of audio since the session began.
+    /// Returns the seconds of audio since the session began.
     fn seconds(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "2^53 samples are thousands of years")]
         let heard = self.heard as f64;
@@ -175,12 +177,12 @@ impl VadSession {
     }
 }
 
-/// What a message of the client tells a worker to do.
+/// A command of the client to a worker.
 enum WorkerCommand {
     Flush,
     Clear,
     End,
-    /// Nothing that it could follow.
+    /// Not a command of this worker. Ignored.
     Other,
 }
 
@@ -194,7 +196,7 @@ fn order(text: &str) -> WorkerCommand {
     }
 }
 
-/// Seconds with three digits.
+/// Rounds seconds to three decimals.
 fn millis(seconds: f64) -> f64 {
     (seconds * 1_000.0).round() / 1_000.0
 }

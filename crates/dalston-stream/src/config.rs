@@ -1,47 +1,47 @@
-//! What a client asks of a stream.
+//! The configuration of a stream.
 
 use dalston_model::IdError;
 use std::str::FromStr;
 
-/// What a client asks of a stream.
+/// The configuration that a client requests for a stream.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct StreamConfig {
     /// A language, or `auto`.
     pub language: String,
     /// A model.
     pub model: String,
-    /// How samples are encoded.
+    /// The encoding of the samples.
     pub encoding: Encoding,
-    /// Samples a second.
+    /// Samples per second.
     pub sample_rate: u32,
 }
 
 impl StreamConfig {
-    /// The milliseconds of so many bytes of audio, rounded up.
+    /// Returns the duration of `bytes` bytes of audio in milliseconds, rounded up.
     pub const fn millis(&self, bytes: u64) -> u64 {
         let bytes_per_second = self.sample_rate as u64 * self.encoding.width() as u64;
         bytes.saturating_mul(1_000).div_ceil(bytes_per_second)
     }
 }
 
-/// How samples are encoded: one channel.
+/// The encoding of samples. There is one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// 16 bits, signed, little endian.
     PcmS16Le,
     /// 32 bits, floating point, little endian.
     PcmF32Le,
-    /// µ-law of G.711.
+    /// G.711 µ-law.
     MuLaw,
-    /// A-law of G.711.
+    /// G.711 A-law.
     ALaw,
 }
 
 impl Encoding {
-    /// Every encoding.
+    /// All encodings.
     pub const ALL: [Self; 4] = [Self::PcmS16Le, Self::PcmF32Le, Self::MuLaw, Self::ALaw];
 
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PcmS16Le => "pcm_s16le",
@@ -51,7 +51,7 @@ impl Encoding {
         }
     }
 
-    /// Bytes of a sample.
+    /// Returns the size of a sample in bytes.
     pub const fn width(self) -> usize {
         match self {
             Self::PcmS16Le => 2,

@@ -1,47 +1,47 @@
-//! What goes through a link: frames of the client, messages of the worker.
+//! The contents of a link: frames of the client, and messages of the worker.
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What a client sends.
+/// A frame of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientFrame {
     /// Audio.
     Audio(Bytes),
-    /// A message of JSON, as it came.
+    /// A JSON message, unchanged.
     Control(ByteString),
 }
 
 impl ClientFrame {
-    /// No more audio comes: the worker says the rest, then `session.end`.
+    /// Returns the frame that ends the audio. The worker then sends its remaining events and `session.end`.
     pub const fn end() -> Self {
         Self::Control(ByteString::from_static(r#"{"type":"end"}"#))
     }
 }
 
-/// Kind of a worker event.
+/// The type of a worker's event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerEventKind {
-    /// A text that may change.
+    /// A text that may still change.
     Partial,
-    /// A text that stands.
+    /// A final text.
     Final,
-    /// Somebody has begun to speak.
+    /// The start of speech.
     SpeechStart,
-    /// Nobody speaks any more.
+    /// The end of speech.
     SpeechEnd,
-    /// Something to know.
+    /// A warning.
     Warning,
-    /// All was said.
+    /// The last event of a session.
     End,
-    /// Something went wrong.
+    /// An error.
     Error,
 }
 
 impl WorkerEventKind {
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Partial => "transcript.partial",
@@ -61,30 +61,30 @@ impl WorkerEventKind {
     }
 }
 
-/// Event of a worker: its message, an object of JSON, as it came.
+/// An event of a worker: its message, a JSON object, unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerEvent {
-    /// Its kind.
+    /// The event's type.
     pub kind: WorkerEventKind,
     /// The message.
     pub text: ByteString,
 }
 
 impl WorkerEvent {
-    /// Reads a message. `None`: it is not one that a client knows.
+    /// Parses a message. Returns `None` unless it is a JSON object of a known type.
     pub fn read(text: ByteString) -> Option<Self> {
         #[derive(Deserialize)]
         struct Typed<'a> {
             #[serde(borrow, rename = "type")]
             kind: std::borrow::Cow<'a, str>,
         }
-        // A list of one text would be read as an object of one field, too.
+        // Serde would also read a list with one string as a struct with one field.
         let is_object = text.trim_start().starts_with('{');
         let typed = serde_json::from_str::<Typed<'_>>(&text).ok().filter(|_| is_object)?;
         Some(Self { kind: WorkerEventKind::named(&typed.kind)?, text })
     }
 
-    /// A message of this kind, with these fields beside its type.
+    /// Creates a message of this type with these further fields.
     pub fn new(kind: WorkerEventKind, fields: Value) -> Self {
         let mut message = serde_json::Map::from_iter([("type".to_owned(), kind.as_str().into())]);
         if let Value::Object(fields) = fields {

@@ -1,8 +1,8 @@
 //! Live audio: the connection to a worker, and the built-in worker.
 //!
-//! A session has a [`WorkerLink`]: frames of the client go in, messages for the client come out, both through channels of
-//! a few places, so whoever is slow slows whoever sends. Audio and text are passed on as they came: only the two sockets
-//! copy them.
+//! A session has a [`WorkerLink`]: it carries frames of the client to the worker, and messages of the worker to the
+//! client. Both directions are bounded channels with few places, so a slow receiver slows down the sender
+//! (back-pressure). Audio and text are forwarded unchanged. Only the two sockets copy them.
 
 mod builtin;
 mod config;

@@ -3,27 +3,29 @@
 use crate::{ClientFrame, WorkerEvent};
 use tokio::sync::mpsc;
 
-/// Messages that wait in a link, in each direction. A frame is at most a few 100 KiB, and one is under way on each side.
+/// Maximum number of messages that are queued in a link, in each direction. A frame has at most a few 100 KiB, and one
+/// more is in transit on each side.
 const CHANNEL_CAPACITY: usize = 4;
 
-/// The end that the client's socket holds.
+/// The client's end of the link.
 pub struct WorkerLink {
-    /// To the worker: frames of the client, in order.
+    /// Frames of the client for the worker, in order.
     pub to: mpsc::Sender<ClientFrame>,
-    /// From the worker: messages for the client. When it closes before [`WorkerEventKind::End`](crate::WorkerEventKind::End), the worker is lost.
+    /// Messages of the worker for the client. The worker is lost if this closes before
+    /// [`WorkerEventKind::End`](crate::WorkerEventKind::End).
     pub from: mpsc::Receiver<WorkerEvent>,
 }
 
-/// The end that the worker's socket holds, or the worker itself.
+/// The worker's end of the link, held by its socket or by the built-in worker.
 pub struct WorkerEnd {
-    /// What the client says. Closed when nobody waits for the worker any more.
+    /// Frames of the client. Closed when the client's end was dropped.
     pub heard: mpsc::Receiver<ClientFrame>,
-    /// What the client is to hear.
+    /// Messages for the client.
     pub say: mpsc::Sender<WorkerEvent>,
 }
 
 impl WorkerLink {
-    /// A link, and its other end.
+    /// Creates both ends of a link.
     pub fn pair() -> (Self, WorkerEnd) {
         let (to, heard) = mpsc::channel(CHANNEL_CAPACITY);
         let (say, from) = mpsc::channel(CHANNEL_CAPACITY);

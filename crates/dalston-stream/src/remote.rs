@@ -20,32 +20,34 @@ use tokio_tungstenite::{
     },
 };
 
-/// A worker answers the handshake within this time, or another is asked.
+/// Time limit for the handshake. After it, the router tries another worker.
 const HANDSHAKE: Duration = Duration::from_secs(3);
-/// A worker that takes nothing for so long is given up.
+/// Time limit for a write. After it, the worker is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A worker is asked so often whether it still lives, and may be silent twice.
+/// Interval of pings. The worker may leave [`SILENT_PINGS`] of them unanswered.
 const PING: Duration = Duration::from_secs(20);
 const SILENT_PINGS: u8 = 2;
-/// A message of a worker has at most so many bytes.
+/// Maximum size of a worker's message in bytes.
 const MESSAGE_BYTES: usize = 1024 * 1024;
-/// What is read at once: messages are short, and sockets many.
+/// Size of the read buffer. It is small because messages are short and there are many sockets.
 const READ_BYTES: usize = 4 * 1024;
-/// What may wait to be written: a frame of the client and some pongs.
+/// Maximum size of unsent data: a frame of the client and some pongs.
 const WRITE_BYTES: usize = 2 * MESSAGE_BYTES;
 
-/// Why there is no connection.
+/// Why there is no connection to a worker.
 #[derive(Debug, Error)]
 pub enum LinkError {
-    /// It did not answer in time.
+    /// The worker did not answer in time.
     #[error("the worker did not answer in time")]
     Late,
-    /// It is not there, or does not want to.
+    /// The worker is unreachable, or it refused the connection.
     #[error("the worker cannot be reached: {0}")]
     Refused(Box<tungstenite::Error>),
 }
 
-/// Connects to the worker at `url` for a session. The link lives in a task of its own, on the runtime of the caller.
+/// Connects to the worker at `url` for a session.
+///
+/// The connection runs in a task of its own, on the caller's runtime.
 pub async fn connect(url: &str, session: SessionId, config: &StreamConfig) -> Result<WorkerLink, LinkError> {
     if url.starts_with("wss:") {
         dalston_tls::install_provider();
@@ -66,7 +68,7 @@ pub async fn connect(url: &str, session: SessionId, config: &StreamConfig) -> Re
     Ok(link)
 }
 
-/// The URL of a session.
+/// Returns the URL of a session.
 fn target(url: &str, session: SessionId, config: &StreamConfig) -> String {
     let StreamConfig { language, model, encoding, sample_rate } = config;
     let text = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
@@ -77,7 +79,8 @@ fn target(url: &str, session: SessionId, config: &StreamConfig) -> String {
     )
 }
 
-/// Carries both ways until the worker has said all, either side is gone, or nobody listens: then both halves end.
+/// Forwards in both directions, until the worker has sent its last event, either side is gone, or the link is dropped.
+/// Then both directions end.
 async fn run_session<S>(socket: S, session: SessionId, end: WorkerEnd)
 where
     S: Stream<Item = Result<Message, tungstenite::Error>> + Sink<Message, Error = tungstenite::Error>,
@@ -94,7 +97,7 @@ where
     let _ = timeout(HANDSHAKE, to.send(Message::Close(Some(goodbye)))).await;
 }
 
-/// Gives the worker what the client says.
+/// Forwards the client's frames to the worker.
 async fn forward_to_worker(
     heard: &mut tokio::sync::mpsc::Receiver<ClientFrame>,
     to: &mut (impl Sink<Message, Error = tungstenite::Error> + Unpin),
@@ -122,7 +125,8 @@ async fn forward_to_worker(
     }
 }
 
-/// Gives the client what the worker says. Whoever does not take it makes the worker wait: no more is read meanwhile.
+/// Forwards the worker's events to the client. While the client does not receive, nothing more is read from the worker
+/// (back-pressure).
 async fn forward_to_client(
     from: &mut (impl Stream<Item = Result<Message, tungstenite::Error>> + Unpin),
     say: &tokio::sync::mpsc::Sender<WorkerEvent>,
@@ -135,7 +139,8 @@ async fn forward_to_client(
             Message::Close(_) => return "the worker has closed",
             _ => continue,
         };
-        // The beginning of a session is ours to tell, and what no client knows is of no use to one.
+        // The gateway itself reports the begin of a session, and messages of unknown types are of no use to clients.
+        // Both are skipped.
         let Some(said) = ByteString::try_from(Bytes::from(text)).ok().and_then(WorkerEvent::read) else { continue };
         let ends = said.kind == WorkerEventKind::End;
         if say.send(said).await.is_err() {
@@ -144,7 +149,7 @@ async fn forward_to_client(
         if ends {
             return "all was said";
         }
-        // Whoever waits for the client is not silent.
+        // A worker that had to wait for the client is not silent.
         silent.store(0, Ordering::Relaxed);
     }
     "the worker is gone"
@@ -152,14 +157,14 @@ async fn forward_to_client(
 
 fn pings() -> Interval {
     let mut pings = interval(PING);
-    // Those that were missed while a write had to wait do not count against the worker.
+    // Pings that were missed during a slow write do not count against the worker.
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first is due at once.
+    // The first tick of an interval is due at once. Postpone it.
     pings.reset();
     pings
 }
 
-/// The text as it is: it was checked when it came.
+/// Converts the text without a copy. It is valid UTF-8 already.
 fn utf8(text: ByteString) -> Utf8Bytes {
     Utf8Bytes::try_from(text.into_bytes()).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! From bytes of a stream to samples from -1 to 1.
+//! Decodes the bytes of a stream to samples from -1 to 1.
 
 use crate::Encoding;
 
-/// Reads samples. A sample may be cut anywhere: its first bytes are kept for the next piece.
+/// Decodes samples. A sample may be split between two pieces: its first bytes are kept for the next piece.
 pub(crate) struct Samples {
     encoding: Encoding,
     cut: Vec<u8>,
@@ -14,7 +14,7 @@ impl Samples {
         Self { encoding, cut: Vec::new(), out: Vec::new() }
     }
 
-    /// The samples of a piece.
+    /// Returns the samples that are complete with this piece.
     pub(crate) fn read(&mut self, mut bytes: &[u8]) -> &[f32] {
         let width = self.encoding.width();
         self.out.clear();
@@ -35,13 +35,13 @@ impl Samples {
         &self.out
     }
 
-    /// Forgets the first bytes of a sample that was cut.
+    /// Discards the first bytes of a split sample.
     pub(crate) fn clear(&mut self) {
         self.cut.clear();
     }
 }
 
-/// A sample of the encoding's width.
+/// Decodes one sample. `bytes` has the width of the encoding.
 fn sample(encoding: Encoding, bytes: &[u8]) -> f32 {
     match (encoding, bytes) {
         (Encoding::PcmS16Le, &[a, b]) => f32::from(i16::from_le_bytes([a, b])) / 32_768.0,
@@ -52,14 +52,14 @@ fn sample(encoding: Encoding, bytes: &[u8]) -> f32 {
     }
 }
 
-/// ITU-T G.711, µ-law.
+/// Decodes µ-law (ITU-T G.711).
 const fn mulaw(byte: u8) -> i16 {
     let byte = !byte;
     let magnitude = ((((byte & 0x0f) as i16) << 3) + 0x84) << ((byte & 0x70) >> 4);
     if byte & 0x80 == 0 { magnitude - 0x84 } else { 0x84 - magnitude }
 }
 
-/// ITU-T G.711, A-law.
+/// Decodes A-law (ITU-T G.711).
 const fn alaw(byte: u8) -> i16 {
     let byte = byte ^ 0x55;
     let mantissa = ((byte & 0x0f) as i16) << 4;
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn g711_is_that_of_the_standard() {
-        // The edges of its tables.
+        // The edges of the tables in the standard.
         for (byte, wanted) in [(0xff, 0), (0x7f, 0), (0x80, 32_124), (0x00, -32_124), (0xef, 132), (0xfe, 8)] {
             assert_eq!(mulaw(byte), wanted, "µ {byte:#x}");
         }

@@ -1,11 +1,11 @@
-//! What the requests of a service share.
+//! The configuration that all requests of a [`ContextService`](crate::ContextService) share.
 
 use crate::peer::Peer;
 use dalston_auth::{Product, http::TrustedProxies};
 use dalston_model::{CounterModeEntropy, SharedClock};
 use std::sync::Once;
 
-/// What the requests of a service share.
+/// The configuration that all requests of a service share.
 pub(crate) struct SharedContext {
     pub(crate) product: Product,
     pub(crate) proxies: TrustedProxies,

@@ -1,4 +1,4 @@
-//! What every request gets, and what every answer carries.
+//! The context layer: what every request and every response gets.
 
 use crate::{
     context::SharedContext,
@@ -21,9 +21,13 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Gives each request an id and the client's address, each answer its headers and one shape of refusal, turns a panic of
-/// a handler into a 500, and writes a line to the log, at `info` of what was refused or failed and at `debug` of the rest:
-/// with the route's pattern, never the path or the query.
+/// A layer for the whole app.
+///
+/// * Gives each request an id and the client's address, and adds the common headers to each response.
+/// * Gives all errors the same body format (RFC 9457).
+/// * Turns a panic of a handler into a 500.
+/// * Logs each request: errors at level `info`, and all others at `debug`. The log contains the route pattern, never
+///   the path or the query.
 #[derive(Clone)]
 pub struct ContextLayer {
     product: Product,
@@ -34,26 +38,27 @@ pub struct ContextLayer {
 }
 
 impl ContextLayer {
-    /// In the names of the gate's product.
+    /// Creates the layer with the names of the gate's product. No proxy is trusted.
     pub fn new(gate: &Gate) -> Self {
         let (product, proxies, peer) = (gate.product().clone(), TrustedProxies::default(), Arc::new(peer::of_socket));
         Self { product, proxies, peer, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) }
     }
 
-    /// With proxies whose `X-Forwarded-For` is believed; without, nobody's is.
+    /// Sets the proxies whose `X-Forwarded-For` is trusted. By default, none is.
     #[must_use]
     pub fn trusted_proxies(self, proxies: TrustedProxies) -> Self {
         Self { proxies, ..self }
     }
 
-    /// The address of the peer of the socket is read by `peer` out of the extensions of a request. Without, it is a
-    /// `SocketAddr` among them, or axum's `ConnectInfo<SocketAddr>`.
+    /// Sets how to read the address of the socket's peer from the extensions of a request.
+    ///
+    /// The default reads a `SocketAddr` extension, or axum's `ConnectInfo<SocketAddr>`.
     #[must_use]
     pub fn peer(self, peer: impl Fn(&Extensions) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         Self { peer: Arc::new(peer), ..self }
     }
 
-    /// Time and randomness are these, and not the system's: for tests.
+    /// Replaces the system's clock and randomness, for tests.
     #[must_use]
     pub fn world(self, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { clock, entropy, ..self }
@@ -65,14 +70,14 @@ impl<S> Layer<S> for ContextLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         let Self { product, proxies, peer, clock, entropy } = self.clone();
-        // The system is not asked for each request.
+        // One generator for the layer, so that not every request calls the operating system for randomness.
         let entropy = CounterModeEntropy::new(entropy);
         let context = SharedContext { product, proxies, peer, clock, entropy, without_address: Once::new() };
         ContextService { context: Arc::new(context), inner }
     }
 }
 
-/// A service in a context.
+/// The service of a [`ContextLayer`].
 #[derive(Clone)]
 pub struct ContextService<S> {
     context: Arc<SharedContext>,
@@ -94,7 +99,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let exchange = Some(Exchange::begin(&self.context, &mut request));
-        // A panic before the first await is one of the future's, too.
+        // A panic in `call` itself is handled like a panic of its future.
         let made = catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
         let answer = made.ok().map(|made| AssertUnwindSafe(made).catch_unwind());
         ContextFuture { answer, exchange }
@@ -102,9 +107,9 @@ where
 }
 
 pin_project! {
-    /// The answer of a service in a context.
+    /// The future of a [`ContextService`].
     pub struct ContextFuture<F> {
-        // None: the service panicked when it was called.
+        // None if the service panicked in `call`.
         #[pin]
         answer: Option<CatchUnwind<AssertUnwindSafe<F>>>,
         exchange: Option<Exchange>,
@@ -124,7 +129,7 @@ where
             Some(answer) => ready!(answer.poll(context)).ok(),
             None => None,
         };
-        // It is polled no more once it is ready.
+        // A future is not polled again after it is ready.
         let Some(exchange) = this.exchange.take() else { return Poll::Pending };
         Poll::Ready(match answer {
             Some(answer) => answer.map(|response| exchange.answered(response)),

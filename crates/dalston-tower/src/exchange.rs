@@ -1,4 +1,4 @@
-//! A request under way, and what the context writes on its answer and into the log.
+//! A request in progress: completes its response on behalf of the context layer, and writes the log.
 
 use crate::{
     Problem,
@@ -12,19 +12,19 @@ use dalston_auth::http::{self, RequestInfo};
 use dalston_model::Timestamp;
 use std::sync::Arc;
 
-/// A request under way.
+/// A request in progress.
 pub(crate) struct Exchange {
     context: Arc<SharedContext>,
     began: Timestamp,
     info: RequestInfo,
     method: Method,
     route: MatchedRoute,
-    /// Whether the connection ends with a refusal: what a refused client still wants to send is not read.
+    /// Whether an error response closes the connection, because the rest of the request body is not read.
     may_close: bool,
 }
 
 impl Exchange {
-    /// Reads a request that begins.
+    /// Starts the exchange of a new request.
     pub(crate) fn begin<B>(context: &Arc<SharedContext>, request: &mut Request<B>) -> Self {
         let began = context.clock.now();
         let peer = (context.peer)(request.extensions());
@@ -43,7 +43,7 @@ impl Exchange {
         Self { context: context.clone(), began, info, method, route, may_close }
     }
 
-    /// The answer of the inner service, a refusal in its one shape.
+    /// Completes the response of the inner service. An error response gets the common body format.
     pub(crate) fn answered<R: From<String>>(self, response: Response<R>) -> Response<R> {
         let is_refused = response.status().as_u16() >= 400;
         let mut response = if is_refused { self.shaped(response) } else { response };
@@ -61,7 +61,7 @@ impl Exchange {
         response
     }
 
-    /// The answer after a panic of the inner service.
+    /// Returns the response after a panic of the inner service.
     pub(crate) fn panicked<R: From<String>>(self) -> Response<R> {
         tracing::error!(event = "handler.panicked", request_id = self.info.id.as_str(), "a handler panicked");
         let problem = Problem::from(http::ProblemDetails::of_status(500));
@@ -69,9 +69,9 @@ impl Exchange {
         self.answered(response)
     }
 
-    /// The response as it is, or as a problem where the framework answered in a shape of its own.
+    /// Returns the response unchanged, or as a problem if the framework produced it in a format of its own.
     fn shaped<R: From<String>>(&self, mut response: Response<R>) -> Response<R> {
-        // A problem that a handler returned as an error was drawn without the id of the request.
+        // A problem that a handler returned as an error was rendered without the request id. Render it again.
         let problem = response.extensions_mut().remove::<Problem>();
         let content_type = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
         let problem = match problem {
@@ -80,7 +80,7 @@ impl Exchange {
             None => http::ProblemDetails::of_status(response.status().as_u16()).into(),
         };
         let mut shaped = problem.response::<R>(Some(&self.info.id), &self.context.product);
-        // Those that inner layers added.
+        // Keep the headers that inner layers added.
         for name in response.headers().keys() {
             let is_of_body = *name == header::CONTENT_TYPE || *name == header::CONTENT_LENGTH;
             if !is_of_body && !shaped.headers().contains_key(name) {
@@ -95,7 +95,7 @@ impl Exchange {
 
     fn log(&self, is_refused: bool, status: u16) {
         let (method, route) = (self.method.as_str(), self.route.as_str());
-        // A wider number would be a text in a log of JSON.
+        // A JSON log writes an integer wider than 64 bits as a string.
         let micros = u64::try_from(self.context.clock.now().since(self.began).as_micros()).unwrap_or(u64::MAX);
         let (request_id, address) = (self.info.id.as_str(), self.info.address.map(tracing::field::display));
         if is_refused {

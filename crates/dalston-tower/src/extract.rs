@@ -1,20 +1,23 @@
-//! What a guarded handler takes.
+//! Extractors for handlers behind a [`GuardLayer`](crate::GuardLayer).
 
 use crate::{Problem, request_state::RequestState};
 use dalston_auth::{Admission, Permit, Rejection, Right, http::RequestInfo};
 use dalston_model::ErrorCode;
 use http::Extensions;
 
-/// The proof that the caller may do what the handler does. A right other than the guard's is checked here, and its refusal
-/// not counted with those of the key.
+/// The proof that the caller is authorized for the right `R`.
+///
+/// A right that differs from the guard's requirement is checked here. Such a rejection is not counted with those of the
+/// key.
 #[derive(Debug, Clone)]
 pub struct RequirePermit<R: Right>(pub Permit<R>);
 
-/// How the gate decided, for a route that delivers refusals in its own way ([`Door::Stream`](dalston_model::Door::Stream)).
+/// The decision of the gate, for a route that delivers rejections itself
+/// ([`Door::Stream`](dalston_model::Door::Stream)).
 #[derive(Debug, Clone)]
 pub struct AuthOutcome<R: Right>(pub Result<Permit<R>, Rejection>);
 
-/// The admission itself, for a route whose right is data: a row of a table of commands.
+/// The admission, for a route whose right is known only at run time: an entry of a table of commands.
 #[derive(Debug, Clone)]
 pub struct RequireAdmission(pub Admission);
 
@@ -23,28 +26,31 @@ pub struct RequireAdmission(pub Admission);
 pub struct RequestContext(pub RequestInfo);
 
 impl<R: Right> RequirePermit<R> {
-    /// Out of the extensions of a request behind a guard. Fails with the refusal, or with a 500 where no guard stands.
+    /// Extracts the permit from the extensions of a request. Fails with the rejection, or with a 500 if there is no
+    /// guard.
     pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
         Ok(Self(permit(decision(extensions)?)?))
     }
 }
 
 impl<R: Right> AuthOutcome<R> {
-    /// Out of the extensions of a request behind a guard. Fails with a 500 where no guard stands.
+    /// Extracts the decision from the extensions of a request. Fails with a 500 if there is no guard.
     pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
         Ok(Self(permit(decision(extensions)?)))
     }
 }
 
 impl RequireAdmission {
-    /// Out of the extensions of a request behind a guard. Fails with the refusal, or with a 500 where no guard stands.
+    /// Extracts the admission from the extensions of a request. Fails with the rejection, or with a 500 if there is no
+    /// guard.
     pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
         Ok(Self(decision(extensions)?.clone()?))
     }
 }
 
 impl RequestContext {
-    /// Out of the extensions of a request behind a [`ContextLayer`](crate::ContextLayer). Fails with a 500 where none is.
+    /// Extracts the context from the extensions of a request. Fails with a 500 if there is no
+    /// [`ContextLayer`](crate::ContextLayer).
     pub fn of(extensions: &Extensions) -> Result<Self, Problem> {
         extensions.get::<RequestState>().map(|state| Self(state.info)).ok_or_else(|| {
             tracing::error!(
@@ -60,7 +66,8 @@ fn permit<R: Right>(decision: &Result<Admission, Rejection>) -> Result<Permit<R>
     Ok(decision.as_ref().map_err(|denied| *denied)?.permit()?)
 }
 
-/// What the guard has decided. A handler without a guard is a fault of the app, never an open door.
+/// Returns the decision of the guard. A handler without a guard is a bug of the app: it responds with a 500, and never
+/// admits the request.
 fn decision(extensions: &Extensions) -> Result<&Result<Admission, Rejection>, Problem> {
     extensions.get::<RequestState>().and_then(|state| state.decision.as_ref()).ok_or_else(|| {
         tracing::error!(event = "handler.unguarded", "a handler that needs a permit has no guard in front");

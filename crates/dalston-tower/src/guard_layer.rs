@@ -1,4 +1,4 @@
-//! The gate in front of a service: decided from the head of a request, before its body is read.
+//! The guard layer: authenticates and authorizes a request by its head, before the body is read.
 
 use crate::{guard::Guard, guarded::GuardService};
 use dalston_auth::{
@@ -10,38 +10,42 @@ use http::Method;
 use std::sync::Arc;
 use tower_layer::Layer;
 
-/// What each method of a route needs; `None` asks nobody.
+/// The requirement of each method of a route. `None` makes a method public.
 pub type MethodRequirements = Vec<(Method, Option<Requirement>)>;
 
-/// Lets requests through to what it wraps, with an `Admission` in them, or answers for it.
+/// A layer that authenticates and authorizes each request.
+///
+/// An admitted request reaches the inner service with its `Admission`. A rejected one is answered with a problem.
 #[derive(Clone)]
 pub struct GuardLayer(GuardPolicy<Method>);
 
 impl GuardLayer {
-    /// The same need for every method.
+    /// Creates a guard with the same requirement for every method.
     pub fn new(gate: Arc<Gate>, need: Requirement) -> Self {
         Self(GuardPolicy::new(gate, MethodRequirements::new(), need))
     }
 
-    /// A need for each method; of methods that are not listed, any caller.
+    /// Creates a guard with a requirement for each method. Methods that are not listed require an authenticated caller.
     pub fn of_methods(gate: Arc<Gate>, needs: MethodRequirements) -> Self {
         Self(GuardPolicy::new(gate, needs, Requirement::Caller))
     }
 
-    /// Where a key in the query is taken.
+    /// Sets where a key in the query is accepted.
     #[must_use]
     pub fn query_keys(self, query_keys: QueryKeys) -> Self {
         Self(self.0.query_keys(query_keys))
     }
 
-    /// The door that the route is. At that of streams the handler delivers refusals, where the request is a WebSocket
-    /// upgrade: a browser reads no refused handshake.
+    /// Sets the interface that the route belongs to.
+    ///
+    /// At [`Door::Stream`] the handler delivers rejections of a WebSocket handshake, because a browser does not expose
+    /// the response of a rejected handshake to the page.
     #[must_use]
     pub fn door(self, door: Door) -> Self {
         Self(self.0.door(door))
     }
 
-    /// The pattern of the route, for the record of the master key's uses.
+    /// Sets the route pattern, for the audit log of master key uses.
     #[must_use]
     pub fn route(self, route: &'static str) -> Self {
         Self(self.0.route(route))

@@ -1,4 +1,4 @@
-//! A guarded service: what the guard decides, and what follows from it.
+//! The service of a guard layer: applies the decision of the gate.
 
 use crate::{Problem, guard::Guard, names::RATE_LIMIT, request_info, request_state::RequestState};
 use dalston_auth::{
@@ -18,7 +18,7 @@ use std::{
 };
 use tower_service::Service;
 
-/// A guarded service.
+/// The service of a [`GuardLayer`](crate::GuardLayer).
 #[derive(Clone)]
 pub struct GuardService<S> {
     guard: Arc<Guard>,
@@ -52,7 +52,7 @@ where
         let stage = match self.guard.enter(&request, &info, need) {
             GateStep::Decided(decision) => decided(&self.guard, &mut self.inner, request, info, decision),
             GateStep::Lookup(lookup) => {
-                // The service that is ready goes along: a clone of it need not be.
+                // The service that was polled ready must be the one to be called: a clone of it need not be ready.
                 let next = self.inner.clone();
                 let inner = mem::replace(&mut self.inner, next);
                 let waiting = Some(PendingLookup { guard: self.guard.clone(), inner, request, info });
@@ -63,7 +63,7 @@ where
     }
 }
 
-/// The request goes on to the inner service, or is answered here.
+/// Passes the request to the inner service, or answers it here.
 fn decided<S, B, R>(
     guard: &Guard,
     inner: &mut S,
@@ -89,20 +89,20 @@ where
 }
 
 pin_project! {
-    /// The answer of a guarded service. What is decided at once takes no box.
+    /// The future of a [`GuardService`]. It is boxed only if the gate calls the store.
     pub struct GuardFuture<S, B, F, R> {
         #[pin]
         stage: GuardStage<S, B, F, R>,
     }
 }
 
-/// What an answer behind the gate is marked with.
+/// The headers to add to a response from behind the guard.
 struct ResponseHeaders {
-    /// How much of the minute is left, for a limited key.
+    /// The state of the rate limit, if the key has one.
     room: Option<RateLimitDecision>,
 }
 
-/// A request for which the store is asked.
+/// A request that waits for a call of the store.
 struct PendingLookup<S, B> {
     guard: Arc<Guard>,
     inner: S,
@@ -113,11 +113,11 @@ struct PendingLookup<S, B> {
 pin_project! {
     #[project = At]
     enum GuardStage<S, B, F, R> {
-        /// The guard has answered.
+        /// The guard has answered the request.
         Answered { response: Option<Response<R>> },
-        /// The store is asked.
+        /// The gate is calling the store.
         Asked { lookup: BoxFuture<'static, Result<Admission, Rejection>>, waiting: Option<PendingLookup<S, B>> },
-        /// The request went on: with marks for its answer, unless nobody was asked.
+        /// The inner service is running. There are headers to add to its response, unless the method is public.
         Passed { #[pin] answer: F, marks: Option<ResponseHeaders> },
     }
 }
@@ -133,7 +133,7 @@ where
         let mut stage = self.project().stage;
         loop {
             let next = match stage.as_mut().project() {
-                // It is polled no more once it is ready.
+                // A future is not polled again after it is ready.
                 At::Answered { response } => return response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it))),
                 At::Asked { lookup, waiting } => {
                     let decision = ready!(lookup.as_mut().poll(context));
@@ -155,7 +155,7 @@ where
     }
 }
 
-/// What every answer behind the gate carries.
+/// Adds the headers that every response from behind the guard carries.
 fn apply_headers(headers: &mut header::HeaderMap, room: Option<&RateLimitDecision>) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for (name, value) in room.into_iter().flat_map(|verdict| RATE_LIMIT.iter().zip(rate_limit(verdict))) {

@@ -1,4 +1,4 @@
-//! API keys in front of tower services: the gate as layers, with axum extractors.
+//! API keys for tower services: the gate as layers, with extractors for axum.
 //!
 //! ```
 //! use axum::{Router, body::Body, routing::get};
@@ -34,19 +34,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! * [`GuardLayer`] authenticates and authorizes each request from its head, before the body is read. It answers refusals
-//!   itself. A handler takes a [`RequirePermit<R>`] of the right that it needs, an [`RequireAdmission`] where the right is data, or a
-//!   [`AuthOutcome<R>`] where it delivers refusals itself.
-//! * [`ContextLayer`] belongs around the whole app, outside of guards. It gives each request an id and the client's
-//!   address, draws every refusal as a problem (RFC 9457), turns a panic of a handler into a 500, and writes the log.
-//!   Handlers take both as [`RequestContext`].
+//! * [`GuardLayer`] authenticates and authorizes each request by its head, before the body is read, and answers
+//!   rejections itself. A handler takes a [`RequirePermit<R>`] of the right that it requires, a [`RequireAdmission`] if
+//!   the right is known only at run time, or an [`AuthOutcome<R>`] if it delivers rejections itself.
+//! * [`ContextLayer`] belongs around the whole app, outside of the guards. It gives each request an id and the client's
+//!   address, renders every error as a problem (RFC 9457), turns a panic of a handler into a 500, and writes the log.
+//!   Handlers take the id and the address as [`RequestContext`].
 //! * Failed attempts are throttled by the client's address. Serve an axum app with
-//!   `into_make_service_with_connect_info::<SocketAddr>()`; other servers put the peer's `SocketAddr` into the extensions of
-//!   the request, or name a place of their own with [`ContextLayer::peer`]. Without an address nobody is throttled.
-//! * Errors of handlers are [`Problem`]s or JSON. An error in another media type is drawn again as a problem.
+//!   `into_make_service_with_connect_info::<SocketAddr>()`. Other servers store the peer's `SocketAddr` in the
+//!   extensions of the request, or set a different place with [`ContextLayer::peer`]. Without an address, failed
+//!   attempts are not throttled.
+//! * Error responses of handlers must be [`Problem`]s or JSON. One with a different media type is rendered as a
+//!   problem.
 //!
-//! Without the feature `axum` (on by default) the layers serve any `http` service whose response body can be made of a
-//! `String`; [`RequirePermit::of`] and its siblings then take the place of the extractors.
+//! Without the feature `axum` (on by default) the layers serve any `http` service whose response body can be created
+//! from a `String`. [`RequirePermit::of`] and its siblings then replace the extractors.
 
 mod context;
 mod context_layer;

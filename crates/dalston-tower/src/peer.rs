@@ -1,4 +1,4 @@
-//! The address of the peer of the socket, as the server leaves it in the extensions of a request.
+//! The address of the socket's peer, which the server stores in the extensions of a request.
 
 use http::Extensions;
 use std::{
@@ -6,10 +6,10 @@ use std::{
     sync::Arc,
 };
 
-/// Reads the address of the peer.
+/// Reads the address of the peer from the extensions.
 pub(crate) type Peer = Arc<dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync>;
 
-/// A `SocketAddr` among the extensions, or axum's `ConnectInfo<SocketAddr>`.
+/// Reads a `SocketAddr` extension, or axum's `ConnectInfo<SocketAddr>`.
 pub(crate) fn of_socket(extensions: &Extensions) -> Option<IpAddr> {
     let bare = extensions.get::<SocketAddr>().map(SocketAddr::ip);
     #[cfg(feature = "axum")]

@@ -1,22 +1,24 @@
-//! A problem as a response of `http`.
+//! A problem as a response of the `http` crate.
 
 use ::http::{HeaderName, HeaderValue, Response, StatusCode};
 use dalston_auth::{Product, Rejection, http};
 use dalston_model::{ErrorCode, RequestId};
 use std::{borrow::Cow, fmt};
 
-/// A refusal or a fault, which an axum handler may return as its error. The [`ContextLayer`](crate::ContextLayer) adds
-/// the id of the request and the names of the product.
+/// An error response, which an axum handler may return as its error.
+///
+/// The [`ContextLayer`](crate::ContextLayer) adds the request id, and the realm and the problem type of the product.
 #[derive(Debug, Clone)]
 pub struct Problem(pub http::ProblemDetails);
 
 impl Problem {
-    /// The problem of a code, with what the client reads.
+    /// Creates the problem of an error code. `detail` is the text for the client.
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(http::ProblemDetails::new(code, detail))
     }
 
-    /// The response, in the names of the product. `request_id` is null without one.
+    /// Renders the response, with the realm and the problem type of the product. Without `request_id`, the body's
+    /// `request_id` is null.
     pub fn response<B: From<String>>(&self, request_id: Option<&RequestId>, product: &Product) -> Response<B> {
         let answer = self.0.answer(request_id, product);
         let mut response = Response::new(answer.body.into());

@@ -1,4 +1,4 @@
-//! What the layers know of a request: one extension, since each is a box.
+//! The state of a request that the layers share. It is one extension, since each extension is boxed.
 
 use crate::{
     names::{FORWARDED_FOR, REQUEST_ID},
@@ -12,7 +12,9 @@ use dalston_model::{Clock, Entropy, OsEntropy, SystemClock, Timestamp};
 use http::{Extensions, HeaderMap, HeaderValue, Request};
 use std::net::IpAddr;
 
-/// The id and the address of a request, as the [`ContextLayer`](crate::ContextLayer) left them in it, or made now.
+/// Returns the id and the client's address of a request, as the [`ContextLayer`](crate::ContextLayer) has stored them.
+///
+/// Without that layer they are determined now, and no proxy is trusted.
 pub fn request_info<B>(request: &Request<B>) -> RequestInfo {
     if let Some(state) = request.extensions().get::<RequestState>() {
         return state.info;
@@ -21,7 +23,7 @@ pub fn request_info<B>(request: &Request<B>) -> RequestInfo {
     read(request.headers(), peer, &TrustedProxies::default(), SystemClock.now(), &OsEntropy)
 }
 
-/// The same of a request that begins.
+/// Determines the id and the client's address of a new request.
 pub(crate) fn read(
     headers: &HeaderMap,
     peer: Option<IpAddr>,
@@ -34,7 +36,7 @@ pub(crate) fn read(
     RequestInfo::new(given, peer.map(|peer| proxies.client(peer, forwarded)), now, entropy)
 }
 
-/// A request behind the context, and how the gate decided, once a guard has asked it.
+/// The state of a request behind the context layer, with the decision of the gate once a guard has authenticated it.
 #[derive(Clone)]
 pub(crate) struct RequestState {
     pub(crate) info: RequestInfo,
@@ -42,7 +44,7 @@ pub(crate) struct RequestState {
 }
 
 impl RequestState {
-    /// Leaves in the request how the gate decided.
+    /// Stores the decision of the gate in the request.
     pub(crate) fn decided(extensions: &mut Extensions, info: RequestInfo, decision: Result<Admission, Rejection>) {
         if let Some(state) = extensions.get_mut::<Self>() {
             state.decision = Some(decision);

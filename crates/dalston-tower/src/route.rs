@@ -1,8 +1,8 @@
-//! The pattern of the route that a request took.
+//! The pattern of the route that matched a request.
 
 use http::Extensions;
 
-/// The pattern, as far as the router leaves it in the request.
+/// The pattern, if the router stores it in the request.
 pub(crate) struct MatchedRoute(#[cfg(feature = "axum")] Option<axum::extract::MatchedPath>);
 
 #[cfg(feature = "axum")]
@@ -11,7 +11,7 @@ impl MatchedRoute {
         Self(extensions.get().cloned())
     }
 
-    /// The pattern; a hyphen where there is none.
+    /// Returns the pattern, or a hyphen without one.
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_ref().map_or("-", axum::extract::MatchedPath::as_str)
     }

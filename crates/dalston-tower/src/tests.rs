@@ -1,4 +1,4 @@
-//! The layers around services of this file: no server, and no body of axum's.
+//! The layers around services of this file, without a server and without axum's body type.
 
 use crate::{ContextLayer, GuardLayer, RequestContext, RequirePermit};
 use dalston_auth::{Auth, NewKey, Product, Right, rights::JobsRead, store::MemoryStore};
@@ -21,7 +21,7 @@ use tower_service::Service;
 
 type Body = Full<bytes::Bytes>;
 
-/// A gate with one key in a memory store, which follows the record of changes.
+/// A gate with one key in a memory store, which has consumed the change feed.
 struct Fixture {
     auth: Auth,
     secret: String,
@@ -34,7 +34,7 @@ async fn fixture() -> Fixture {
     let auth = builder.world(clock, Arc::new(SeededEntropy::new(1))).build().unwrap();
     let ask = NewKey::named("ci".parse().unwrap(), "jobs:read".parse().unwrap());
     let made = auth.keys().create(&auth.operator("a test"), ask, None).await.unwrap();
-    // The gate caches what it has followed to the end.
+    // The gate caches only once it has read the change feed to its end.
     while auth.gate().feed_consumer(store.clone()).poll().await.unwrap().more {}
     Fixture { auth, secret: made.secret.expose().to_owned() }
 }
@@ -49,7 +49,7 @@ impl Fixture {
     }
 }
 
-/// Answers with the tenant of whoever is admitted. Refuses to be called unless it was ready; a clone is not.
+/// Responds with the tenant of the caller. Panics if it is called without being ready. A clone is not ready.
 struct Inner {
     is_ready: bool,
     calls: Arc<AtomicU32>,
@@ -95,7 +95,7 @@ async fn the_service_that_is_ready_is_called_whether_the_store_is_asked_or_not()
     let fixture = fixture().await;
     let inner = Inner::new();
     let mut guarded = fixture.guard().layer(inner.clone());
-    // The first asks the store, the second is answered from the cache.
+    // The first request reads the store, and the second is decided from the cache.
     for _ in 0..2 {
         assert_eq!(ask(&mut guarded, fixture.request()).await.unwrap().body(), "default");
     }
@@ -124,7 +124,8 @@ async fn a_decision_from_the_cache_takes_no_more_than_its_place_in_the_request()
     let (one, two) = (known(), known());
     let bare = allocation_counter::measure(|| drop(guarded.call(one).now_or_never()));
     let whole = allocation_counter::measure(|| drop(enveloped.call(two).now_or_never()));
-    // The box of what is known of the request; the map of the answer's headers, which had none; and their values.
+    // One allocation for the boxed request state, two for the header map of the response, which was empty, and one for
+    // the header values.
     assert_eq!((bare.count_total, whole.count_total), (1 + 2, 1 + 2 + 1));
 }
 
@@ -142,7 +143,7 @@ async fn what_a_service_panics_at_is_a_problem_of_the_product() {
     assert!(body.contains("urn:notes:problem:internal") && body.contains(&id), "{body}");
 }
 
-/// Where an embedder keeps an address.
+/// An extension in which an embedder keeps an address.
 #[derive(Clone)]
 struct Mine(IpAddr);
 
@@ -196,7 +197,7 @@ async fn a_shaped_refusal_keeps_each_value_of_a_header() {
     assert!(answer.body().contains("No such route"));
 }
 
-/// A service of a function.
+/// Makes a service of a function.
 fn tower_fn<F>(answer: F) -> Function<F> {
     Function(answer)
 }

@@ -1,35 +1,37 @@
-//! Why a delivery did not arrive.
+//! Errors of deliveries.
 
 use crate::{TargetError, resolver::Unreached};
 use std::error::Error;
 use thiserror::Error;
 
-/// Why a delivery did not arrive: for the log of deliveries, which the tenant reads. Names no address of ours, and
-/// nothing that the endpoint said.
+/// Why a delivery failed.
+///
+/// The text is stored in the delivery log, which the tenant can read. It contains no internal address, and nothing of
+/// the endpoint's response but the status.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryError {
-    /// The URL, which may have been acceptable once.
+    /// The URL is not acceptable. It may have been when the webhook was created.
     #[error("the URL {0}")]
     Target(#[from] TargetError),
-    /// The name of its host leads to no address that may be reached.
+    /// The host's name resolves to no permitted address.
     #[error("the host has no public address")]
     Hidden,
-    /// No connection, or one that broke.
+    /// The connection failed or broke.
     #[error("no connection, or it broke")]
     Unreachable,
-    /// No answer in time.
+    /// The endpoint did not answer in time.
     #[error("no answer within 15 seconds")]
     Slow,
-    /// Another answer than success; redirects are not followed.
+    /// The endpoint answered with a status other than success. Redirects are not followed.
     #[error("answered with {0}")]
     Answered(u16),
-    /// The secret is none.
+    /// A secret is invalid or missing, so the delivery cannot be signed.
     #[error("cannot be signed")]
     Unsigned,
 }
 
 impl DeliveryError {
-    /// What the endpoint answered, if it did.
+    /// Returns the status of the endpoint's response, if there was one.
     pub const fn status(&self) -> Option<u16> {
         match self {
             Self::Answered(status) => Some(*status),
@@ -37,7 +39,7 @@ impl DeliveryError {
         }
     }
 
-    /// What the HTTP client says.
+    /// Maps an error of the HTTP client.
     pub(crate) fn unanswered(error: &reqwest::Error) -> Self {
         let mut cause: Option<&(dyn Error + 'static)> = error.source();
         while let Some(deeper) = cause {

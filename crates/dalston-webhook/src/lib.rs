@@ -1,8 +1,9 @@
-//! Signs deliveries of webhooks and sends them, to no address that is not public.
+//! Signs deliveries of webhooks and sends them, only to public addresses and allowed networks (protection
+//! against SSRF).
 //!
-//! Whoever may register a webhook chooses where this process connects to. So the address that is connected to is what
-//! counts: literal ones are read as the URL standard reads them, names are resolved here and lose every address that is
-//! not public, and no redirect leads on.
+//! A client that may register a webhook chooses where this process connects to. So the address of the connection is
+//! what is checked: literal addresses are parsed as the URL standard parses them, names are resolved here and all
+//! addresses that are not permitted are dropped, and redirects are not followed.
 
 mod delivery_error;
 mod networks;

@@ -1,10 +1,11 @@
-//! Which addresses a delivery may go to: public ones, and those of networks that a setting allows.
+//! The addresses that a delivery may be sent to: public ones, and those of allowed networks (a setting).
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// IPv4 that is not public (IANA's special-purpose registry, and multicast): this host, private, shared, loopback,
-/// link-local with the metadata services of clouds, protocol assignments, documentation, relays, benchmarks, the rest.
+/// IPv4 networks that are not public (IANA IPv4 Special-Purpose Address Registry, and multicast): this host, private,
+/// shared, loopback, link-local with the metadata services of clouds, protocol assignments, documentation, 6to4 relays,
+/// benchmarking, multicast, reserved.
 const SPECIAL_V4: [Ipv4Net; 15] = [
     Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 8),
     Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -23,40 +24,40 @@ const SPECIAL_V4: [Ipv4Net; 15] = [
     Ipv4Net::new_assert(Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// All of IPv6 that is given out.
+/// The allocated part of IPv6 (global unicast).
 const GLOBAL_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
-/// What of it is not public: protocol assignments with Teredo, documentation twice, 6to4.
+/// Parts of [`GLOBAL_V6`] that are not public: protocol assignments with Teredo, documentation (two networks), 6to4.
 const SPECIAL_V6: [Ipv6Net; 4] = [
     Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
     Ipv6Net::new_assert(Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
     Ipv6Net::new_assert(Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
-/// IPv4 behind a NAT64 (RFC 6052): as public as the address in its last four bytes.
+/// IPv4 behind a NAT64 (RFC 6052). Such an address is as public as the IPv4 address in its last four bytes.
 const NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
-/// Networks that may be reached beside the public ones.
+/// Networks that deliveries may be sent to in addition to public addresses.
 #[derive(Debug, Clone, Default)]
 pub struct Networks(Vec<IpNet>);
 
 impl Networks {
-    /// These.
+    /// Creates the set of these allowed networks.
     pub const fn new(allowed: Vec<IpNet>) -> Self {
         Self(allowed)
     }
 
-    /// Whether a delivery may go to this address.
+    /// Whether a delivery may be sent to this address.
     pub fn is_allowed(&self, address: IpAddr) -> bool {
         self.contains(address) || is_public(address)
     }
 
-    /// Whether the address lies in one of them: then it may be spoken to without TLS.
+    /// Whether the address is in an allowed network. Only then may a delivery be sent without TLS.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Whether there are none.
+    /// Whether there are no allowed networks.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Names become addresses here, and those that may not be reached are dropped: whoever connects never sees them.
+//! Resolves names and drops the addresses that are not permitted, so the HTTP client never sees them.
 
 use crate::Networks;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -6,12 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use thiserror::Error;
 use tokio::net::lookup_host;
 
-/// A name has no address that may be reached.
+/// None of the name's addresses is permitted.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 #[error("no address of the name may be reached")]
 pub(crate) struct Unreached;
 
-/// Resolves names to the addresses that `admits` them.
+/// Resolves names to the addresses that `admits` accepts.
 pub(crate) struct Resolver {
     pub(crate) networks: Networks,
     pub(crate) admits: fn(&Networks, IpAddr) -> bool,

@@ -6,41 +6,43 @@ use dalston_work::{DeliveryId, WebhookSecret};
 use reqwest::{Client, header, redirect};
 use std::{net::IpAddr, time::Duration};
 
-/// A part of the patience: a connection is there in this time.
+/// The connection must be established within this fraction (1/3) of the time limit.
 const CONNECT: u32 = 3;
-/// So much of an answer is read, and thrown away: a connection whose answer was read can be used again.
+/// Number of bytes of a response that are read and discarded. A connection can be reused once its response has been
+/// read.
 const ANSWER: usize = 16 * 1024;
-/// An idle connection is kept for so long: less than the 5 seconds after which many servers close theirs. A delivery on a
-/// connection that is closed at that moment fails.
+/// How long an idle connection is kept. It is below the 5 seconds after which many servers close theirs: a delivery on
+/// a connection that is closed at that moment fails.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// A delivery as it is sent.
+/// A delivery to send.
 #[derive(Debug, Clone, Copy)]
 pub struct OutgoingDelivery<'a> {
-    /// Its id: the same for each attempt, so that receivers know it again.
+    /// The delivery's id. It is the same for each attempt, so that receivers can deduplicate.
     pub id: DeliveryId,
     /// The time of the attempt.
     pub at: Timestamp,
-    /// Where it goes.
+    /// The endpoint's URL.
     pub url: &'a str,
-    /// The JSON, to the byte.
+    /// The JSON body, byte for byte.
     pub body: &'a str,
-    /// The secrets that sign it.
+    /// The secrets that sign the delivery.
     pub secrets: &'a [WebhookSecret],
 }
 
-/// Sends deliveries to addresses that may be reached.
+/// Sends deliveries to permitted addresses.
 pub struct Sender {
     networks: Networks,
-    /// With TLS, to public addresses and to allowed ones.
+    /// For HTTPS: to public addresses and to allowed networks.
     encrypted: Client,
-    /// Without, to allowed ones only.
+    /// For HTTP: to allowed networks only.
     plain: Client,
 }
 
 impl Sender {
-    /// To public addresses, and to these networks. A delivery is given up when it is not answered within `patience`. Fails
-    /// where no TLS can be set up.
+    /// Creates a sender to public addresses and to these networks.
+    ///
+    /// A delivery fails when it is not answered within `patience`. Returns an error when TLS cannot be set up.
     pub fn new(networks: Networks, patience: Duration) -> Result<Self, reqwest::Error> {
         dalston_tls::install_provider();
         let encrypted = client(&networks, Networks::is_allowed, patience)?;
@@ -48,7 +50,7 @@ impl Sender {
         Ok(Self { networks, encrypted, plain })
     }
 
-    /// Sends a delivery once. Gives what the endpoint answered when that is success: 200 to 299.
+    /// Sends a delivery once. Returns the status of a successful response: 200 to 299.
     pub async fn send(&self, letter: &OutgoingDelivery<'_>) -> Result<u16, DeliveryError> {
         let url = self.networks.target(letter.url)?;
         let signature = signatures(letter.id, letter.at, letter.body, letter.secrets)?;
@@ -62,7 +64,7 @@ impl Sender {
             .body(letter.body.to_owned());
         let mut response = request.send().await.map_err(|error| {
             let fault = DeliveryError::unanswered(&error);
-            // The URL may hold a token of the receiver's.
+            // The URL may contain a token of the receiver, which must not be logged.
             tracing::debug!(
                 event = "delivery.unanswered",
                 delivery = %letter.id,
@@ -73,7 +75,7 @@ impl Sender {
         })?;
         let status = response.status();
         let mut read = 0;
-        // What it says is nothing to us: it has answered.
+        // The content is ignored: the status is the result.
         while let Ok(Some(chunk)) = response.chunk().await {
             read += chunk.len();
             if read >= ANSWER {
@@ -84,7 +86,8 @@ impl Sender {
     }
 }
 
-/// No proxy of the environment, which would connect for us to wherever it likes; no redirect.
+/// Creates an HTTP client. It uses no proxy from the environment, which would connect to any address on our behalf, and
+/// follows no redirect.
 fn client(
     networks: &Networks,
     admits: fn(&Networks, IpAddr) -> bool,

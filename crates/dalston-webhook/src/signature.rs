@@ -1,12 +1,15 @@
-//! Signatures of Standard Webhooks (standardwebhooks.com): HMAC-SHA-256 over id, time and the bytes that are sent.
+//! Signatures of Standard Webhooks (standardwebhooks.com): HMAC-SHA-256 over the id, the time and the bytes that are
+//! sent.
 
 use crate::DeliveryError;
 use dalston_model::Timestamp;
 use dalston_work::{DeliveryId, WebhookSecret};
 use standardwebhooks::Webhook;
 
-/// What `webhook-signature` holds: a signature of each secret, with spaces between. Receivers take any that fits, so
-/// that a secret can be rotated without a lost delivery.
+/// Returns the value of the header `webhook-signature`: one signature per secret, separated by spaces.
+///
+/// Receivers accept any that matches, so a secret can be rotated without losing a delivery. Fails with
+/// [`DeliveryError::Unsigned`] when there is no secret, or one is invalid.
 pub fn signatures(
     id: DeliveryId,
     at: Timestamp,
@@ -31,7 +34,7 @@ mod tests {
         let at = Timestamp::from_secs(1_767_225_600);
         let secrets = ["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAA"];
         let secrets = secrets.map(|text| WebhookSecret::new(text.to_owned()));
-        // Worked out with HMAC-SHA-256 of another language.
+        // Calculated with an HMAC-SHA-256 implementation of another language.
         let signed = signatures(id, at, "{\"a\": 1}", &secrets).unwrap();
         let [one, other] = signed.split(' ').collect::<Vec<_>>().try_into().unwrap();
         assert_eq!(one, "v1,IEMyhNepcKyTs+UubJwMQocu8e7bJTTd9XPNhfPDrhw=");

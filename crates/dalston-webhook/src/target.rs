@@ -1,36 +1,38 @@
-//! The URL of an endpoint: whether a delivery may go there, as far as the URL alone tells.
+//! The URL of an endpoint: checks whether a delivery may be sent there, as far as the URL alone decides.
 
 use crate::Networks;
 use reqwest::Url;
 use std::net::IpAddr;
 use thiserror::Error;
 
-/// The longest URL in bytes.
+/// Maximum length of a URL in bytes.
 const LONGEST: usize = 2_048;
 
-/// Why a URL is none of an endpoint. Says what is wanted, never what was given.
+/// Why a URL cannot be the URL of an endpoint. The text says what is wanted, and never repeats the input.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum TargetError {
-    /// It is no URL, or too long.
+    /// The URL is malformed or too long.
     #[error("must be a URL of at most 2048 characters: https://example.com/hook")]
     Malformed,
-    /// It has another scheme, or is not encrypted and leads out of the allowed networks.
+    /// The scheme is not `https`. `http` is permitted to allowed networks only.
     #[error("must begin with https://")]
     Scheme,
-    /// It holds a user name or a password.
+    /// The URL contains a user name or a password.
     #[error("must hold no user name and no password")]
     Credentials,
-    /// It has a fragment, which nobody would be sent.
+    /// The URL has a fragment, which would never be sent.
     #[error("must have no fragment")]
     Fragment,
-    /// Its host is an address that is not public.
+    /// The host is an address that is not public.
     #[error("must lead to a public address")]
     Hidden,
 }
 
 impl Networks {
-    /// The URL in its canonical form (WHATWG: `https:0x7f.1` is `https://127.0.0.1/`), if a delivery may go there. A
-    /// name is not resolved: that is done, and its addresses are looked at, at each connection.
+    /// Returns the URL in its canonical form (WHATWG: `https:0x7f.1` is `https://127.0.0.1/`), if a delivery may be
+    /// sent there.
+    ///
+    /// Names are not resolved here: each connection resolves them and checks their addresses.
     pub fn target(&self, text: &str) -> Result<Url, TargetError> {
         let url = Url::parse(text).map_err(|_| TargetError::Malformed)?;
         if url.as_str().len() > LONGEST || text.len() > LONGEST {
@@ -56,7 +58,7 @@ impl Networks {
     }
 }
 
-/// The address that stands for the host, where one does: nobody resolves it.
+/// Returns the host if it is a literal address, which is never resolved.
 fn literal(url: &Url) -> Option<IpAddr> {
     url.host_str()?.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
@@ -107,7 +109,7 @@ mod tests {
             (&none, "https://1.1.1.1:8443/"),
             (&none, "https://[2606:4700:4700::1111]/"),
             (&some, "http://127.0.0.1:8080/"),
-            // Whether it leads there is seen at the connection.
+            // Where the name leads is checked at the connection.
             (&some, "http://localhost/"),
         ] {
             assert_eq!(networks.target(url).unwrap().as_str(), url);

@@ -3,7 +3,8 @@
 use dalston_model::actions;
 
 actions! {
-    /// Audit actions on jobs, quotas, workers and webhooks. Each is an [`Action`](dalston_model::Action), like key actions.
+    /// Audit actions on jobs, quotas, workers and webhooks. Each is an [`Action`](dalston_model::Action), like those on
+    /// keys.
     WorkAction {
         /// A job was created.
         JOB_CREATED = "job.created",

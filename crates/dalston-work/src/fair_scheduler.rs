@@ -1,17 +1,18 @@
-//! Whose job is leased next: every tenant has its turn. Engines read who waits, and ask here.
+//! Fair scheduling between tenants. Engines read which tenants have due jobs and ask this module whose job is leased
+//! next.
 
 use crate::JobLeaseRequest;
 use dalston_model::TenantId;
 use std::{cmp::Ordering, collections::BTreeSet};
 
-/// A tenant that has due jobs, with the oldest of them. `J` orders jobs by age: its time, then its id.
+/// A tenant that has due jobs, with the oldest of them. `J` orders jobs by age (time, then id).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingTenant<J> {
     /// The tenant.
     pub tenant: TenantId,
-    /// How many of its jobs are running or cancelling.
+    /// Number of its jobs that are running or cancelling.
     pub running: u64,
-    /// The number of its last turn; 0: it had none.
+    /// Number of its last turn; 0 when it had none.
     pub served: u64,
     /// Its oldest due job.
     pub job: J,
@@ -30,8 +31,8 @@ impl<J: Ord> PartialOrd for WaitingTenant<J> {
     }
 }
 
-/// The order of turns: the tenant with the fewest jobs running comes first; of several, the one that was served longest
-/// ago; then the one with the oldest job. So a tenant waits for one job of another at most, however many that one has.
+/// Order of turns: the tenant with the fewest running jobs first; then the one served longest ago; then the one with
+/// the oldest job. A tenant therefore waits for at most one job of another tenant, however many that one has queued.
 #[derive(Debug)]
 pub struct FairScheduler<'a, J> {
     ask: &'a JobLeaseRequest,
@@ -40,31 +41,32 @@ pub struct FairScheduler<'a, J> {
 }
 
 impl<'a, J: Ord> FairScheduler<'a, J> {
-    /// Nobody waits yet. `last` is the number of the last turn that was given.
+    /// Returns a scheduler without waiting tenants. `last` is the number of the last turn given.
     pub const fn new(ask: &'a JobLeaseRequest, last: u64) -> Self {
         Self { ask, last, open: BTreeSet::new() }
     }
 
-    /// This tenant waits, unless it has its share or is passed over.
+    /// Adds a waiting tenant, unless it has reached its limit of running jobs or the request skips it.
     pub fn wait(&mut self, turn: WaitingTenant<J>) {
         if turn.running >= u64::from(self.ask.per_tenant) || self.ask.but.contains(&turn.tenant) {
             return;
         }
         self.open.insert(turn);
-        // More tenants than there are jobs to give cannot have a turn: a turn only puts its tenant back.
+        // Keeps at most `limit` tenants. A tenant beyond that cannot get a turn, because each turn moves its tenant
+        // back, never forward.
         if self.open.len() > usize::try_from(self.ask.limit).unwrap_or(usize::MAX) {
             self.open.pop_last();
         }
     }
 
-    /// Gives the next turn, with its number.
+    /// Returns the next turn and its number.
     pub fn serve(&mut self) -> Option<(WaitingTenant<J>, u64)> {
         let turn = self.open.pop_first()?;
         self.last = self.last.saturating_add(1);
         Some((turn, self.last))
     }
 
-    /// The tenant of this turn, which had the number `served`, waits again with its next job.
+    /// Adds the tenant again with its next job, after its turn number `served`.
     pub fn requeue(&mut self, tenant: TenantId, running: u64, served: u64, job: J) {
         self.wait(WaitingTenant { tenant, running: running.saturating_add(1), served, job });
     }
@@ -79,7 +81,8 @@ mod tests {
         name.parse().unwrap()
     }
 
-    /// Whose turns come, where each tenant has so many jobs running and the jobs of these ages waiting.
+    /// Returns the order of turns. Each tenant is given with its running jobs, its last turn and the ages of its due
+    /// jobs.
     fn order(ask: &JobLeaseRequest, waiting: &[(&str, u64, u64, &[u32])]) -> Vec<String> {
         let mut turns = FairScheduler::new(ask, 100);
         let mut jobs: std::collections::BTreeMap<TenantId, Vec<u32>> =

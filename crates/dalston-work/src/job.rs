@@ -5,20 +5,21 @@ use dalston_model::{Actor, Day, FileName, IdError, KeyId, Metadata, TenantId, Ti
 use serde_json::Value;
 use std::{fmt, str::FromStr};
 
-/// Where a job is. `pending → running → completed | failed`, `pending → cancelled`, `running → cancelling → cancelled`.
+/// Status of a job: `pending → running → completed | failed`, `pending → cancelled`, `running → cancelling →
+/// cancelled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobStatus {
-    /// Waits for an engine.
+    /// Waiting for an engine.
     Pending,
-    /// An engine works on it.
+    /// Being processed by an engine.
     Running,
-    /// The engine was asked to stop.
+    /// Running, and the engine was requested to stop.
     Cancelling,
-    /// Done.
+    /// Completed successfully.
     Completed,
-    /// Ended with an error.
+    /// Failed with an error.
     Failed,
-    /// Ended by a caller.
+    /// Cancelled by a caller.
     Cancelled,
 }
 
@@ -27,7 +28,7 @@ impl JobStatus {
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Running, Self::Cancelling, Self::Completed, Self::Failed, Self::Cancelled];
 
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -39,12 +40,12 @@ impl JobStatus {
         }
     }
 
-    /// Whether nothing will happen to the job any more.
+    /// Returns whether the status is final.
     pub const fn is_ended(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 
-    /// What a cancel makes of it; `None` when it has ended already.
+    /// Returns the status after a cancel request; `None` when the job has already ended.
     pub const fn cancelled(self) -> Option<Self> {
         match self {
             Self::Pending => Some(Self::Cancelled),
@@ -68,10 +69,10 @@ impl FromStr for JobStatus {
     }
 }
 
-/// What the audio is, read from its headers. What is not known is `None`.
+/// Properties of the audio, read from its headers. Unknown ones are `None`.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Audio {
-    /// The container: `wav`, `mp3`, `flac`, `ogg`, …
+    /// Container format: `wav`, `mp3`, `flac`, `ogg`, …
     pub format: String,
     /// Length in seconds.
     pub duration_seconds: Option<f64>,
@@ -81,77 +82,79 @@ pub struct Audio {
     pub channels: Option<u32>,
 }
 
-/// What is asked of the engine besides model and language.
+/// Engine options of a job, apart from model and language.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct JobOptions {
-    /// Into English, whatever the language.
+    /// Translates into English, whatever the source language.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub translate: bool,
-    /// Whether the client wants to know when each word was said.
+    /// Whether the client requests word timestamps.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub words: bool,
-    /// Words that the audio may hold, to be spelt so.
+    /// Words that may occur in the audio, as a hint for their spelling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
-    /// How free the engine is, from 0 to 1.
+    /// Sampling temperature, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
 }
 
-/// A job, as stores keep it. Its audio is a file named by its id.
+/// A job as stores keep it. Its audio is a file named by the job's id.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// Its id, for life.
+    /// Permanent id.
     pub id: JobId,
-    /// The tenant that it belongs to.
+    /// Tenant that owns the job.
     pub tenant: TenantId,
-    /// Where it is.
+    /// Status.
     pub status: JobStatus,
-    /// What the client called the file.
+    /// File name given by the client.
     pub filename: Option<FileName>,
-    /// What the client said that the file is.
+    /// Media type given by the client.
     pub content_type: Option<String>,
-    /// Length of the file in bytes.
+    /// Size of the file in bytes.
     pub size_bytes: u64,
-    /// What the file is.
+    /// Properties of the audio.
     pub audio: Audio,
-    /// The model that the client asked for.
+    /// Model requested by the client.
     pub model: Option<String>,
-    /// The language that the client asked for.
+    /// Language requested by the client.
     pub language: Option<String>,
-    /// What is asked for besides.
+    /// Other engine options.
     pub options: JobOptions,
-    /// The client's own object.
+    /// Metadata object of the client, opaque to the gateway.
     pub metadata: Metadata,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// Who made it.
+    /// Actor that created the job.
     pub created_by: Option<Actor>,
-    /// When an engine began.
+    /// Time at which an engine first started.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time at which the job ended.
     pub completed_at: Option<Timestamp>,
-    /// How far its engine has come, in thousandths.
+    /// Progress in thousandths.
     pub progress: Option<u16>,
-    /// Why it failed, or why the last attempt did.
+    /// Error of the job, or of its last attempt.
     pub error: Option<String>,
-    /// What came out, in short: language, duration, engine. The transcript itself is a file, like the audio.
+    /// Summary of the result: language, duration, engine. The transcript itself is a file, like the audio.
     pub result: Option<Value>,
 }
 
 impl Job {
-    /// The key that made it, if one did.
+    /// Returns the key that created the job, if a key did.
     pub fn key(&self) -> Option<KeyId> {
         self.created_by.and_then(Actor::key)
     }
 
-    /// The length of its audio in seconds: what was found when it was transcribed, until then what its file tells.
+    /// Returns the length of the audio in seconds: the one measured by the transcription, else the one from the file's
+    /// headers.
     pub fn seconds(&self) -> Option<f64> {
         let found = self.result.as_ref().and_then(|result| result["duration"].as_f64());
         found.filter(|seconds| *seconds > 0.0).or(self.audio.duration_seconds)
     }
 
-    /// What is reserved for it when it is made: the length of its audio, else the rest of the day.
+    /// Returns the amount of audio to reserve at creation: the length of the audio, or the rest of the day's quota when
+    /// the length is unknown.
     pub fn amount(&self) -> AudioAmount {
         match self.audio.duration_seconds {
             Some(_) => AudioAmount::Whole(self.audio_ms()),
@@ -159,7 +162,7 @@ impl Job {
         }
     }
 
-    /// The length of its audio in milliseconds, rounded up. 0 when it is not known.
+    /// Returns the length of the audio in milliseconds, rounded up. 0 when it is unknown.
     pub fn audio_ms(&self) -> u64 {
         let millis = self.audio.duration_seconds.unwrap_or_default() * 1_000.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and NaN is 0")]
@@ -167,7 +170,7 @@ impl Job {
         millis.min(u64::from(u32::MAX))
     }
 
-    /// The account that its audio is reserved on.
+    /// Returns the account on which the audio is reserved.
     pub fn account(&self) -> UsageAccount {
         UsageAccount {
             tenant: self.tenant.clone(),

@@ -1,8 +1,8 @@
-//! The work of a transcription service: jobs, the queue, streams, quotas and webhooks. What they are, what storage must do
-//! for them, the memory engine, and the contract suite that every engine runs (feature `contract`).
+//! Storage interface of the transcription service: jobs, queue, streams, quotas and webhooks, with the in-memory engine
+//! and the contract suite that every engine runs (feature `contract`).
 //!
-//! It stands beside the keys of [`dalston_store`], in the same database: the end of a job, its audit record, its event in
-//! the outbox and its meter are one transaction. Nothing of keys knows of it.
+//! The tables share one database with the keys of [`dalston_store`], so that the end of a job, its audit record, its
+//! outbox event and its usage are one transaction. The key storage does not depend on this crate.
 
 mod action;
 #[cfg(feature = "contract")]
@@ -44,10 +44,10 @@ pub use worker::{NewSession, Worker, WorkerId, WorkerLoad};
 use dalston_store::KeyStorage;
 use std::sync::Arc;
 
-/// A storage engine of keys and of work, over one database.
+/// A storage engine for keys and for the transcription service, over one database.
 pub trait WorkStorage: KeyStorage + JobStore + QueueStore + MeterStore + SessionStore + WebhookStore {}
 
 impl<S: KeyStorage + JobStore + QueueStore + MeterStore + SessionStore + WebhookStore> WorkStorage for S {}
 
-/// A work storage that several parts share. It is a [`SharedKeyStorage`](dalston_store::SharedKeyStorage) too.
+/// A shared [`WorkStorage`]. It converts to a [`SharedKeyStorage`](dalston_store::SharedKeyStorage).
 pub type SharedWorkStorage = Arc<dyn WorkStorage>;

@@ -1,35 +1,39 @@
-//! Quotas, and the meter of audio: reserved before, settled after.
+//! Storage of quotas and of metered audio, which is reserved first and settled afterwards.
 
 use crate::{AudioAmount, MeteredDay, Quota, QuotaExceeded, QuotaOwner, UsageAccount};
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, Day};
 use dalston_store::StoreResult;
 
-/// What came of a reservation.
+/// Result of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReserveOutcome {
-    /// So many milliseconds were reserved: all that was asked for, or what was left.
+    /// Number of milliseconds reserved: all that was requested, or what was left.
     Granted(u64),
-    /// Nothing was left.
+    /// This quota is exhausted; nothing was reserved.
     Exhausted(QuotaExceeded),
 }
 
-/// The steps on quotas and the meter. The quota of a key and that of its tenant both hold; the key's is asked first.
+/// Operations on quotas and metered usage. The quota of the key and that of its tenant both apply; the key's is checked
+/// first.
 #[async_trait]
 pub trait MeterStore: Send + Sync {
-    /// The quota; the empty one when none was set.
+    /// Returns the quota; the empty one when none was set.
     async fn quota(&self, subject: &QuotaOwner) -> StoreResult<Quota>;
 
-    /// Sets the quota. `false`: no such key, or no such tenant.
+    /// Sets the quota. Returns `false` when the key or the tenant does not exist.
     async fn set_quota(&self, subject: &QuotaOwner, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool>;
 
-    /// Reserves audio on the account's day, on the key and on the tenant: what [`AudioAmount::granted`] gives for the least
-    /// that both have left. Asked for nothing it grants nothing, and refuses when nothing is left.
+    /// Reserves audio for the account's day, on the key and on the tenant.
+    ///
+    /// The result is that of [`AudioAmount::granted`] for the smaller of the two remainders. A request for 0 is granted
+    /// 0, but is refused when nothing is left.
     async fn reserve_audio(&self, account: &UsageAccount, amount: AudioAmount) -> StoreResult<ReserveOutcome>;
 
-    /// Gives back (negative) or adds what a reservation turned out to be. Never below 0, never refused.
+    /// Adds the difference between actual usage and reservation; a negative `ms` returns audio. The total never falls
+    /// below 0, and the call is never refused.
     async fn settle_audio(&self, account: &UsageAccount, ms: i64) -> StoreResult<()>;
 
-    /// What was metered, newest day first, from `since` on. Days without any are left out.
+    /// Returns the usage per day from `since` on, newest day first. Days without usage are omitted.
     async fn metered(&self, subject: &QuotaOwner, since: Day) -> StoreResult<Vec<MeteredDay>>;
 }

@@ -1,4 +1,4 @@
-//! The queue: pending jobs are leased to nodes, kept by heartbeats, and end exactly once.
+//! Job queue: nodes lease pending jobs, renew the leases by heartbeat, and end each job exactly once.
 
 use crate::{Event, Job, JobId, JobStatus, WorkAction, WorkTarget};
 use async_trait::async_trait;
@@ -7,92 +7,94 @@ use dalston_store::StoreResult;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What a node asks of the queue.
+/// A node's request for jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobLeaseRequest {
-    /// How many jobs at most.
+    /// Maximum number of jobs to lease.
     pub limit: u32,
-    /// How many jobs of one tenant may run at once, on all nodes together.
+    /// Maximum number of concurrently running jobs of one tenant, on all nodes together.
     pub per_tenant: u32,
-    /// Tenants that are passed over: they have their share of the node that asks.
+    /// Tenants to skip, because they already use their share of the requesting node.
     pub but: Vec<TenantId>,
-    /// For how long, by the store's clock, unless a heartbeat comes.
+    /// Duration of the lease by the store's clock, unless a heartbeat renews it.
     pub ttl: Duration,
 }
 
-/// The right to work on a job. Of all that were ever given for a job only the last counts: its fence is the greatest.
+/// The lease of a job. Only the lease with the greatest fence is valid; each new lease invalidates the earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct JobLease {
-    /// The tenant.
+    /// Tenant that owns the job.
     pub tenant: TenantId,
     /// The job.
     pub job: JobId,
-    /// Grows by one with each lease of the job; the first is 1. So it is the number of the attempt.
+    /// Fencing token: increases by one with each lease of the job and starts at 1. It is therefore also the number of
+    /// the attempt.
     pub fence: u64,
 }
 
-/// A job to work on.
+/// A leased job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeasedJob {
-    /// The job, running.
+    /// The job, with status running.
     pub job: Job,
-    /// The right to it.
+    /// The lease.
     pub lease: JobLease,
-    /// How many deaths there were at it before: of nodes, or of processes that worked on it.
+    /// Number of deaths before this lease: of nodes, or of processes that worked on the job.
     pub deaths: u64,
-    /// Milliseconds of audio that are reserved for it.
+    /// Milliseconds of audio reserved for the job.
     pub reserved_ms: u64,
 }
 
-/// What a heartbeat is answered.
+/// Result of a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeartbeatOutcome {
-    /// The lease goes on.
+    /// The lease is renewed.
     Held,
-    /// The lease goes on, and the job is to stop.
+    /// The lease is renewed, and the job must stop.
     Cancelling,
-    /// The lease was taken back or is another's, or the job has ended or is gone: nothing that is done for it counts any
-    /// more. One that has lapsed counts until [`QueueStore::reclaim_jobs`] takes it back.
+    /// The lease is no longer valid: it was reclaimed, another node holds a newer one, or the job has ended or was
+    /// deleted. Results of this lease are discarded. An expired lease stays valid until [`QueueStore::reclaim_jobs`]
+    /// reclaims it.
     Lost,
 }
 
-/// How the work on a job came out.
+/// Result of an attempt at a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobOutcome {
-    /// It is done: the short result, and how much audio there was in milliseconds, which settles the reservation.
+    /// Completed.
     Completed {
-        /// What came out, in short.
+        /// Summary of the result.
         result: Value,
-        /// Milliseconds of audio.
+        /// Actual length of the audio in milliseconds. Settles the reservation.
         audio_ms: u64,
     },
-    /// It ended with an error, for good.
+    /// Failed permanently.
     Failed {
-        /// What the client reads.
+        /// Error text for the client.
         error: String,
     },
-    /// It is to be tried again after a while; it waits as pending.
+    /// Failed temporarily: the job becomes pending again and is retried after a delay.
     Retry {
-        /// What the client reads meanwhile.
+        /// Error text for the client until the retry.
         error: String,
-        /// The time until then.
+        /// Delay before the retry.
         after: Duration,
     },
-    /// What worked on it died, and it may be the job: it is to be tried again at once, and this counts as a death.
-    /// [`outcome_of_death`] says whether it may be.
+    /// The process that worked on the job died, possibly because of the job. The job is retried at once, and the death
+    /// is counted. [`outcome_of_death`] decides between this outcome and a failure.
     Died {
-        /// What the client reads meanwhile.
+        /// Error text for the client until the retry.
         error: String,
     },
-    /// It was stopped.
+    /// Stopped on request.
     Cancelled,
 }
 
-/// Deaths that end a job. One may be bad luck.
+/// Number of deaths at which a job fails. A single death may be bad luck.
 pub const MAX_DEATHS: u64 = 2;
 
-/// What becomes of a job when what worked on it has died: it is tried once more, unless it has had `deaths` enough or
-/// `attempt` was the last of so many.
+/// Returns the outcome of a job whose process died: one more attempt, or failure with `error` when this death reaches
+/// [`MAX_DEATHS`] (`deaths` counts the earlier ones) or `attempt` was the last of `attempts`.
 pub fn outcome_of_death(deaths: u64, attempt: u64, attempts: u64, error: &str) -> JobOutcome {
     let error = error.to_owned();
     if deaths + 1 >= MAX_DEATHS || attempt >= attempts {
@@ -102,8 +104,10 @@ pub fn outcome_of_death(deaths: u64, attempt: u64, attempts: u64, error: &str) -
     }
 }
 
-/// What becomes of a job whose lease has lapsed, with which it stood at `status`: its node is lost, which is a death at
-/// it. One that was to stop has stopped.
+/// Returns the outcome of a job whose lease expired while it had this `status`.
+///
+/// The node is considered lost, which counts as a death. A job that was requested to stop is cancelled. `lease` is the
+/// fence of the lease, which is the number of the attempt.
 pub fn outcome_of_expired_lease(status: JobStatus, deaths: u64, lease: u64, attempts: u64, error: &str) -> JobOutcome {
     if status == JobStatus::Cancelling {
         JobOutcome::Cancelled
@@ -113,7 +117,8 @@ pub fn outcome_of_expired_lease(status: JobStatus, deaths: u64, lease: u64, atte
 }
 
 impl JobOutcome {
-    /// What becomes of a job that stands at `before`: one that was asked to stop has been stopped, whatever came out.
+    /// Returns the next status of a job with status `before`. A job that was requested to stop becomes cancelled,
+    /// whatever its outcome.
     pub const fn status(&self, before: JobStatus) -> JobStatus {
         match (before, self) {
             (JobStatus::Cancelling, _) | (_, Self::Cancelled) => JobStatus::Cancelled,
@@ -123,7 +128,7 @@ impl JobOutcome {
         }
     }
 
-    /// The job with what came out of it at the time `at`. Engines write exactly this.
+    /// Returns the job with this outcome applied at the time `at`. Engines write exactly this.
     #[must_use]
     pub fn apply(&self, mut job: Job, at: Timestamp) -> Job {
         job.status = self.status(job.status);
@@ -146,18 +151,18 @@ impl JobOutcome {
         job
     }
 
-    /// How long a job waits that is to be tried again.
+    /// Returns how long the job waits before it is retried.
     pub const fn wait(&self) -> Duration {
         if let Self::Retry { after, .. } = self { *after } else { Duration::ZERO }
     }
 
-    /// How many deaths it adds to those at the job.
+    /// Returns the number of deaths that this outcome adds to the job.
     pub const fn deaths(&self) -> u64 {
         matches!(self, Self::Died { .. }) as u64
     }
 
-    /// Milliseconds of audio that stay on the account of a job that stands at `after` now: what was reserved for one
-    /// that goes on, what there was for one that is done, nothing for the others.
+    /// Returns the milliseconds of audio that remain charged to a job whose status is now `after`: the reservation for
+    /// a job that is retried, the actual audio for a completed one, 0 otherwise.
     pub const fn kept_ms(&self, after: JobStatus, reserved: u64) -> u64 {
         match (after, self) {
             (JobStatus::Completed, Self::Completed { audio_ms, .. }) => *audio_ms,
@@ -167,16 +172,17 @@ impl JobOutcome {
     }
 }
 
-/// What came of finishing a job.
+/// Result of finishing a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FinishJobOutcome {
-    /// It stands like this now.
+    /// The job after the change.
     Finished(Box<Job>),
-    /// The lease did not count any more; nothing was changed.
+    /// The lease is no longer valid; nothing was changed.
     Lost,
 }
 
-/// The record of a job that the gateway ended at `at`, for the transaction of that. `None`: it has not ended.
+/// Returns the audit record for a job that the gateway ended at `at`, to be written in the same transaction. `None`
+/// when the job has not ended.
 pub fn ended_entry(job: &Job, at: Timestamp) -> Option<AuditEntry> {
     let action = match job.status {
         JobStatus::Completed => WorkAction::JOB_COMPLETED,
@@ -195,38 +201,43 @@ pub fn ended_entry(job: &Job, at: Timestamp) -> Option<AuditEntry> {
     })
 }
 
-/// The event of a job that ended, for the outbox in the same transaction.
+/// Returns the event for a job that ended at `at`, to be put into the outbox in the same transaction. `None` when the
+/// job has not ended.
 pub fn ended_event(job: &Job, at: Timestamp) -> Option<Event> {
     Event::of(job, at)
 }
 
-/// The steps of the queue. Whatever ends a job writes its record ([`ended_entry`]; for [`crate::JobStore::cancel_job`]
-/// the entry that it is given), puts its event ([`ended_event`]) into the outbox, and settles what was reserved for it,
-/// in one step.
+/// Operations on the queue.
+///
+/// Every operation that ends a job does three more things in the same transaction: it writes the audit record
+/// ([`ended_entry`], or for [`crate::JobStore::cancel_job`] the given entry), puts the event ([`ended_event`]) into the
+/// outbox, and settles the audio reservation.
 #[async_trait]
 pub trait QueueStore: Send + Sync {
-    /// Leases pending jobs that are due: `pending → running`, `started_at` set when it is the first time. Fair between
-    /// tenants: of those but `but` that have a due job and fewer than `per_tenant` running or cancelling, the one with the fewest
-    /// of these comes next; of several, the one that was served longest ago; and of its jobs the oldest. So a tenant
-    /// waits for one job of another at most, however many that one has.
+    /// Leases pending jobs that are due: `pending → running`. Sets `started_at` at the first lease.
+    ///
+    /// Scheduling is fair between tenants. Of the tenants that have a due job, have fewer than `per_tenant` jobs
+    /// running or cancelling and are not listed in `but`, the one with the fewest such jobs comes next; at equal
+    /// numbers, the one served longest ago. Of a tenant's jobs the oldest comes first. A tenant therefore waits for at
+    /// most one job of another tenant, however many that one has queued.
     async fn lease_jobs(&self, ask: &JobLeaseRequest) -> StoreResult<Vec<LeasedJob>>;
 
-    /// Prolongs leases and notes progress in thousandths (`None`: not known, so the last one stays). An answer for each,
-    /// in order.
+    /// Renews leases and stores the progress in thousandths; `None` (unknown) keeps the last value. Returns an outcome
+    /// for each lease, in order.
     async fn beat_jobs(&self, leases: &[(JobLease, Option<u16>)], ttl: Duration) -> StoreResult<Vec<HeartbeatOutcome>>;
 
-    /// Ends the work on a job, if the lease still counts.
+    /// Ends the attempt at a job, if the lease is still valid.
     async fn finish_job(&self, lease: &JobLease, outcome: &JobOutcome, at: Timestamp) -> StoreResult<FinishJobOutcome>;
 
-    /// Applies [`outcome_of_expired_lease`] to up to `limit` jobs whose lease has expired: a running job becomes pending
-    /// again, or fails with `error` after its last of `attempts` or its last death; a cancelling job is cancelled. Returns
-    /// the jobs that changed, as they are now.
+    /// Reclaims up to `limit` jobs whose lease has expired and applies [`outcome_of_expired_lease`]: a running job
+    /// becomes pending again, or fails with `error` after the last of `attempts` or when its deaths reach
+    /// [`MAX_DEATHS`]; a cancelling job is cancelled. Returns the changed jobs.
     async fn reclaim_jobs(&self, attempts: u64, error: &str, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>>;
 
-    /// Cancels pending jobs whose key is revoked, up to `limit`, as the gateway. Gives them as they are now.
+    /// Cancels up to `limit` pending jobs whose key is revoked, with the gateway as actor. Returns the changed jobs.
     async fn cancel_orphans(&self, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>>;
 
-    /// Up to `limit` ended jobs whose tenant keeps them no longer at `at`: `retention_days` of the tenant, else
-    /// `default_days`, else for ever; counted from `completed_at`.
+    /// Returns up to `limit` ended jobs whose retention is over at `at`. The retention in days is the tenant's, else
+    /// `default_days`, else unlimited; it is counted from `completed_at`.
     async fn expired_jobs(&self, default_days: Option<u32>, at: Timestamp, limit: u32) -> StoreResult<Vec<Job>>;
 }

@@ -149,8 +149,8 @@ pub enum AudioAmount {
 }
 
 impl AudioAmount {
-    /// Returns the milliseconds granted when `left` are left of the day (`None`: unlimited). Returns `None` when nothing
-    /// or too little is left.
+    /// Returns the milliseconds granted when `left` are left of the day (`None`: unlimited). Returns `None` when
+    /// nothing or too little is left.
     pub fn granted(self, left: Option<u64>) -> Option<u64> {
         match (self, left) {
             (_, Some(0)) => None,

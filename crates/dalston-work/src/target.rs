@@ -1,9 +1,9 @@
-//! What is acted on in the work of the service, as audit records name it.
+//! Targets of audit records of the transcription service.
 
 use crate::{DeliveryId, JobId, WebhookId, WorkerId};
 use dalston_model::Target;
 
-/// Something of the work of the service. It is a [`Target`] of an audit record.
+/// A resource of the transcription service. Converts to the [`Target`] of an audit record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkTarget {
     /// A job.

@@ -1,4 +1,4 @@
-//! Webhooks: endpoints of a tenant, the events that they hear, and each delivery.
+//! Webhooks: endpoints of a tenant, the events that they subscribe to, and their deliveries.
 
 use crate::{DeliveryId, Job, JobStatus, WebhookId};
 use dalston_model::{Actor, Description, IdError, TenantId, Timestamp};
@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
 use zeroize::Zeroizing;
 
-/// Declares the kinds of events, and the list of them.
+/// Defines the event kinds and their list.
 macro_rules! event_kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
-        /// What happened.
+        /// Kind of an event.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum EventKind {
             $($(#[$doc])* $name),+
@@ -20,7 +20,7 @@ macro_rules! event_kinds {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The name on the wire.
+            /// Returns the name on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text),+
@@ -31,16 +31,16 @@ macro_rules! event_kinds {
 }
 
 event_kinds! {
-    /// A job is done.
+    /// A job completed.
     Completed = "transcription.completed",
-    /// A job ended with an error.
+    /// A job failed.
     Failed = "transcription.failed",
-    /// A job was ended by a caller.
+    /// A job was cancelled by a caller.
     Cancelled = "transcription.cancelled",
 }
 
 impl EventKind {
-    /// The kind for a job that ended so; `None` when it has not ended.
+    /// Returns the event kind for a job that ended with this status; `None` when it has not ended.
     pub const fn of(status: JobStatus) -> Option<Self> {
         match status {
             JobStatus::Completed => Some(Self::Completed),
@@ -65,25 +65,27 @@ impl FromStr for EventKind {
     }
 }
 
-/// An event of a tenant, for the outbox of every webhook that listens to its kind. The end of a job puts its event
-/// there in its own transaction; any other event is given to
-/// [`WebhookStore::publish_event`](crate::WebhookStore::publish_event) by whoever makes it.
+/// An event of a tenant, for the outbox of every webhook that subscribes to its kind.
+///
+/// The operation that ends a job puts the event into the outbox in its own transaction. The creator of any other event
+/// passes it to [`WebhookStore::publish_event`](crate::WebhookStore::publish_event).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// What happened.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// Whose it is.
+    /// Tenant of the event.
     pub tenant: TenantId,
-    /// When.
+    /// Time of the event.
     pub at: Timestamp,
-    /// What it happened to: with the kind it makes the event unique.
+    /// Id of the resource that the event is about. Kind and subject together identify the event.
     pub subject: String,
-    /// The JSON that is sent, to the byte.
+    /// JSON body, sent byte for byte.
     pub body: String,
 }
 
 impl Event {
-    /// The event of a job that has ended; `None` when it has not. `data` has what a client needs to fetch the rest.
+    /// Returns the event of a job that has ended, or `None` when it has not. `data` contains what a client needs to
+    /// fetch the rest.
     pub fn of(job: &Job, at: Timestamp) -> Option<Self> {
         let kind = EventKind::of(job.status)?;
         let body = json!({
@@ -103,8 +105,8 @@ impl Event {
 }
 
 impl DeliveryId {
-    /// The delivery of this event to this webhook: the same each time, so that an event is delivered once (UUIDv8 of a
-    /// SHA-256).
+    /// Returns the id of the delivery of this event to this webhook (UUIDv8 of a SHA-256). It is deterministic, so that
+    /// an event is enqueued for a webhook only once.
     pub fn of(event: &Event, webhook: WebhookId) -> Self {
         let digest: [u8; 32] = Sha256::digest(format!("{} {} {webhook}", event.kind, event.subject)).into();
         let mut bytes = [0; 16];
@@ -113,17 +115,17 @@ impl DeliveryId {
     }
 }
 
-/// The secret that signs deliveries: `whsec_` and base64 (Standard Webhooks). `Debug` shows nothing.
+/// Secret that signs deliveries: `whsec_` and base64 (Standard Webhooks). `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSecret(Zeroizing<String>);
 
 impl WebhookSecret {
-    /// The secret of this text.
+    /// Returns the secret with this text.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text: for the store, for who signs, and for the answer that shows it once.
+    /// Returns the text, for the store, for signing, and for the response that shows it once.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -135,68 +137,69 @@ impl fmt::Debug for WebhookSecret {
     }
 }
 
-/// An endpoint, as stores keep it. Its secrets live beside it.
+/// A webhook endpoint as stores keep it. Its secrets are stored separately.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Webhook {
-    /// Its id, for life.
+    /// Permanent id.
     pub id: WebhookId,
-    /// The tenant that it belongs to.
+    /// Tenant that owns the webhook.
     pub tenant: TenantId,
-    /// Where deliveries go.
+    /// URL that receives the deliveries.
     pub url: String,
-    /// What it is for.
+    /// Description.
     pub description: Option<Description>,
-    /// What it hears; none named: everything.
+    /// Event kinds that it subscribes to; empty means all.
     pub events: Vec<EventKind>,
-    /// Whether it is switched on.
+    /// Whether deliveries are sent.
     pub enabled: bool,
-    /// Since when it is off because too many deliveries failed. Switching it on clears it.
+    /// Time at which the webhook was disabled because too many deliveries failed. Enabling the webhook clears it.
     pub disabled_at: Option<Timestamp>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// Who made it.
+    /// Actor that created the webhook.
     pub created_by: Option<Actor>,
-    /// The last delivery that arrived.
+    /// Time of the last successful delivery.
     pub last_success_at: Option<Timestamp>,
-    /// Deliveries given up since then.
+    /// Number of deliveries given up since then.
     pub exhausted: u32,
 }
 
 impl Webhook {
-    /// A tenant has at most so many: an event goes to each of them.
+    /// Maximum number of webhooks per tenant: each of them receives every event.
     pub const MOST: u32 = 20;
-    /// It is switched off when so many deliveries were given up, and none arrived for [`Webhook::SILENCE`].
+    /// Number of given-up deliveries at which the webhook is disabled, if none succeeded for [`Webhook::SILENCE`].
     pub const EXHAUSTED: u32 = 10;
-    /// See [`Webhook::EXHAUSTED`].
+    /// Time without a successful delivery after which the webhook may be disabled. See [`Webhook::EXHAUSTED`].
     pub const SILENCE: std::time::Duration = std::time::Duration::from_hours(7 * 24);
 
-    /// Whether it hears events of this kind.
+    /// Returns whether the webhook is enabled and subscribes to events of this kind.
     pub fn subscribes_to(&self, kind: EventKind) -> bool {
         self.enabled && (self.events.is_empty() || self.events.contains(&kind))
     }
 
-    /// Whether it is to be switched off after another delivery was given up at `now`; [`Webhook::exhausted`] counts it.
+    /// Returns whether the webhook is to be disabled after a delivery was given up at `now`. [`Webhook::exhausted`]
+    /// must already count that delivery.
     pub fn is_dead(&self, now: Timestamp) -> bool {
         let heard = self.last_success_at.unwrap_or(self.created_at);
         self.enabled && self.exhausted >= Self::EXHAUSTED && now.since(heard) >= Self::SILENCE
     }
 }
 
-/// Which fields of a webhook to change, and to what. `None` leaves a field; `Some(None)` clears it.
+/// Changes to a webhook's fields. `None` keeps a field; `Some(None)` clears it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WebhookPatch {
-    /// Another place.
+    /// New URL.
     pub url: Option<String>,
-    /// Another description, or none.
+    /// New description, or none.
     pub description: Option<Option<Description>>,
-    /// Other events.
+    /// New event kinds.
     pub events: Option<Vec<EventKind>>,
-    /// On or off. On clears `disabled_at` and `exhausted`.
+    /// Enables or disables the webhook. Enabling clears `disabled_at` and `exhausted`.
     pub enabled: Option<bool>,
 }
 
 impl WebhookPatch {
-    /// The webhook with the changes made.
+    /// Returns the webhook with the changes applied.
     #[must_use]
     pub fn apply(&self, mut webhook: Webhook) -> Webhook {
         let Self { url, description, events, enabled } = self.clone();
@@ -212,14 +215,14 @@ impl WebhookPatch {
     }
 }
 
-/// Where a delivery is.
+/// Status of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryStatus {
-    /// It will be tried, for the first time or again.
+    /// Waiting for its first or next attempt.
     Pending,
-    /// It arrived.
+    /// Delivered.
     Delivered,
-    /// It was given up.
+    /// Given up.
     Failed,
 }
 
@@ -227,7 +230,7 @@ impl DeliveryStatus {
     /// Every status.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Failed];
 
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -245,35 +248,35 @@ impl FromStr for DeliveryStatus {
     }
 }
 
-/// An event on its way to a webhook.
+/// The delivery of an event to a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its id: [`DeliveryId::of`] its event and its webhook.
+    /// Id: [`DeliveryId::of`] the event and the webhook.
     pub id: DeliveryId,
     /// The webhook.
     pub webhook: WebhookId,
-    /// What happened.
+    /// Kind of the event.
     pub kind: EventKind,
-    /// The JSON that is sent, to the byte.
+    /// JSON body, sent byte for byte.
     pub body: String,
-    /// When it happened.
+    /// Time of the event.
     pub created_at: Timestamp,
-    /// Where it is.
+    /// Status.
     pub status: DeliveryStatus,
-    /// Attempts so far. A manual retry begins again at 0.
+    /// Number of attempts so far. A manual retry resets it to 0.
     pub attempts: u32,
-    /// When it is tried next; `None` once it has ended.
+    /// Time of the next attempt; `None` once the delivery has ended.
     pub next_at: Option<Timestamp>,
-    /// When it was tried last.
+    /// Time of the last attempt.
     pub last_at: Option<Timestamp>,
-    /// What the endpoint answered last.
+    /// HTTP status of the endpoint's last response.
     pub last_status: Option<u16>,
-    /// Why the last attempt failed.
+    /// Error of the last attempt.
     pub last_error: Option<String>,
 }
 
 impl Delivery {
-    /// The delivery of an event to a webhook, due at once.
+    /// Returns a pending delivery of the event to the webhook, due at once.
     pub fn new(event: &Event, webhook: WebhookId) -> Self {
         Self {
             id: DeliveryId::of(event, webhook),

@@ -1,4 +1,4 @@
-//! Webhooks and their outbox.
+//! Storage of webhooks and their outbox.
 
 use crate::{Delivery, DeliveryId, Event, Webhook, WebhookId, WebhookPatch, WebhookSecret};
 use async_trait::async_trait;
@@ -6,68 +6,69 @@ use dalston_model::{AuditEntry, Page, PageRequest, TenantId, Timestamp};
 use dalston_store::{Overlap, StoreResult};
 use std::time::Duration;
 
-/// What came of an insert.
+/// Result of inserting a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InsertWebhookOutcome {
-    /// The webhook is there.
+    /// The webhook was inserted.
     Inserted,
-    /// There is no such tenant.
+    /// The tenant does not exist.
     UnknownTenant,
-    /// The tenant has [`Webhook::MOST`] already.
+    /// The tenant already has [`Webhook::MOST`] webhooks.
     TooMany,
 }
 
-/// What came of a rotation.
+/// Result of rotating a webhook's secret.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RotateWebhookOutcome {
     /// The webhook has the new secret.
     Rotated {
-        /// The webhook as it is now.
+        /// The webhook after the rotation.
         webhook: Box<Webhook>,
-        /// When the secret before ends, by the store's clock.
+        /// Expiry of the previous secret, by the store's clock.
         previous_expires_at: Timestamp,
     },
-    /// No such webhook in the tenant.
+    /// The tenant has no such webhook.
     Unknown,
-    /// The overlap of an earlier rotation runs until then; nothing was changed.
+    /// The overlap of an earlier rotation is still active until this time; nothing was changed.
     Overlapping(Timestamp),
 }
 
-/// A delivery to be made now.
+/// A delivery to be sent now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DueDelivery {
-    /// The delivery; its attempt has been counted already.
+    /// The delivery. Its attempt has already been counted.
     pub delivery: Delivery,
     /// The webhook.
     pub webhook: Webhook,
-    /// The secrets that sign: the current one, then the one before while a rotation overlaps.
+    /// The signing secrets: the current one, then the previous one while a rotation overlap is active.
     pub secrets: Vec<WebhookSecret>,
 }
 
-/// How an attempt went.
+/// Result of a delivery attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptOutcome {
     /// The tenant.
     pub tenant: TenantId,
     /// The delivery.
     pub delivery: DeliveryId,
-    /// The number of the attempt ([`Delivery::attempts`] as it was taken): a later one makes it void.
+    /// Number of the attempt ([`Delivery::attempts`] when it was taken). The store ignores the outcome when a later
+    /// attempt has begun.
     pub attempt: u32,
-    /// When it ended.
+    /// End of the attempt.
     pub at: Timestamp,
-    /// What the endpoint answered, if it did.
+    /// HTTP status of the endpoint's response, if it responded.
     pub status: Option<u16>,
-    /// Why it failed; `None`: it arrived.
+    /// Reason of the failure; `None` means delivered.
     pub error: Option<String>,
-    /// When it is tried again; `None` after a failure: it is given up.
+    /// Time of the next attempt. `None` after a failure means that the delivery is given up.
     pub next_at: Option<Timestamp>,
 }
 
-/// The steps on webhooks.
+/// Operations on webhooks and deliveries.
 ///
-/// An event enters the outbox once: for every webhook of its tenant that listens to it ([`Webhook::subscribes_to`]) a
-/// [`Delivery::new`], unless that delivery is there already. Whatever ends a job puts the event of that end there in
-/// the same transaction.
+/// An event enters the outbox once: every webhook of its tenant that subscribes to it ([`Webhook::subscribes_to`]) gets
+/// a [`Delivery::new`], unless that delivery already exists. Every operation that ends a job puts the event into the
+/// outbox in the same transaction.
 #[async_trait]
 pub trait WebhookStore: Send + Sync {
     /// Inserts the webhook with its secret.
@@ -78,13 +79,14 @@ pub trait WebhookStore: Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<InsertWebhookOutcome>;
 
-    /// The webhook of this id in this tenant.
+    /// Returns the tenant's webhook with this id.
     async fn webhook(&self, tenant: &TenantId, id: WebhookId) -> StoreResult<Option<Webhook>>;
 
-    /// A page of the tenant's webhooks.
+    /// Returns a page of the tenant's webhooks.
     async fn webhooks(&self, tenant: &TenantId, page: &PageRequest) -> StoreResult<Page<Webhook>>;
 
-    /// Changes the fields that the patch names. Gives the webhook as it is now; `None`: no such webhook.
+    /// Changes the fields that are set in the patch. Returns the webhook after the change, or `None` when the tenant
+    /// has no such webhook.
     async fn update_webhook(
         &self,
         tenant: &TenantId,
@@ -93,8 +95,9 @@ pub trait WebhookStore: Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<Option<Webhook>>;
 
-    /// Gives the webhook a new secret, unless an overlap forbids it ([`Overlap::conflict`]). The one before signs too
-    /// while the new overlap runs; one that was overlapping already ends at once.
+    /// Replaces the webhook's secret, unless an active overlap forbids it ([`Overlap::conflict`]). The previous secret
+    /// also signs while the new overlap is active. A secret that was still overlapping from an earlier rotation expires
+    /// at once.
     async fn rotate_webhook(
         &self,
         tenant: &TenantId,
@@ -104,28 +107,34 @@ pub trait WebhookStore: Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<RotateWebhookOutcome>;
 
-    /// Deletes the webhook with its secrets and its deliveries.
+    /// Deletes the webhook with its secrets and deliveries. Returns `false` when the tenant has no such webhook.
     async fn delete_webhook(&self, tenant: &TenantId, id: WebhookId, entry: &AuditEntry) -> StoreResult<bool>;
 
-    /// Puts the event into the outbox of its tenant's webhooks. The same event (its kind and subject) published again,
-    /// by this node or another, adds no delivery: whoever does not know whether a call succeeded repeats it.
+    /// Puts the event into the outbox of its tenant's webhooks. Idempotent: publishing the same event (kind and
+    /// subject) again, from any node, adds no delivery. A caller that does not know whether a call succeeded repeats
+    /// it.
     async fn publish_event(&self, event: &Event) -> StoreResult<()>;
 
-    /// Takes up to `limit` deliveries that are due, oldest due first, of webhooks that are enabled: counts the attempt and
-    /// puts the next one off by `ttl`, so that another node takes it when this one dies. Those of a disabled webhook
-    /// stay, and so do those of the webhooks in `but`, which have enough under way: a slow endpoint holds up no other.
+    /// Takes up to `limit` due deliveries of enabled webhooks, in order of their due time. Counts the attempt and
+    /// postpones the next one by `ttl`, so that another node takes the delivery if this one dies.
+    ///
+    /// Deliveries of a disabled webhook stay in the outbox. So do those of the webhooks in `but`, which already have
+    /// enough deliveries in flight: a slow endpoint does not delay others.
     async fn take_deliveries(&self, limit: u32, ttl: Duration, but: &[WebhookId]) -> StoreResult<Vec<DueDelivery>>;
 
-    /// Notes how an attempt went, unless another one began since, or the delivery has ended or is gone. A delivery that arrived is
-    /// [`DeliveryStatus::Delivered`](crate::DeliveryStatus::Delivered), and the webhook's `last_success_at` and `exhausted` follow; one that
-    /// is given up is `Failed`, `exhausted` counts it, and a webhook that [`Webhook::is_dead`] then is switched off
-    /// (`disabled_at`), with the record `disabled`. Tells whether it was switched off.
+    /// Stores the outcome of an attempt, unless a later attempt has begun or the delivery has ended or was deleted.
+    ///
+    /// A successful delivery becomes [`DeliveryStatus::Delivered`](crate::DeliveryStatus::Delivered), sets the
+    /// webhook's `last_success_at` and resets `exhausted`. A delivery that is given up becomes `Failed` and increments
+    /// `exhausted`. If [`Webhook::is_dead`] then holds, the webhook is disabled (`disabled_at`) and `disabled` is
+    /// recorded. Returns whether the webhook was disabled.
     async fn finish_delivery(&self, attempted: &AttemptOutcome, disabled: &AuditEntry) -> StoreResult<bool>;
 
-    /// A page of a webhook's deliveries.
+    /// Returns a page of a webhook's deliveries.
     async fn deliveries(&self, tenant: &TenantId, id: WebhookId, page: &PageRequest) -> StoreResult<Page<Delivery>>;
 
-    /// Starts an ended delivery again, due at `at`, with no attempt counted. `None`: no such delivery, or it is pending.
+    /// Restarts an ended delivery: due at `at`, with 0 attempts. Returns `None` when there is no such delivery or it is
+    /// pending.
     async fn retry_delivery(
         &self,
         tenant: &TenantId,
@@ -135,6 +144,6 @@ pub trait WebhookStore: Send + Sync {
         entry: &AuditEntry,
     ) -> StoreResult<Option<Delivery>>;
 
-    /// Deletes up to `limit` ended deliveries that were made before `before`. Tells how many.
+    /// Deletes up to `limit` ended deliveries that were created before `before`. Returns the number deleted.
     async fn sweep_deliveries(&self, before: Timestamp, limit: u32) -> StoreResult<u32>;
 }

@@ -1,15 +1,15 @@
-//! Workers of streams, and the sessions that they serve.
+//! Stream workers and the sessions that they serve.
 
 use crate::SessionId;
 use dalston_model::{IdError, KeyId, TenantId, Timestamp};
 use std::{fmt, str::FromStr};
 
-/// The name of a worker: `^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$`, of its own choice.
+/// Name of a worker, chosen by the worker: `^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(String);
 
 impl WorkerId {
-    /// The text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -31,35 +31,35 @@ impl FromStr for WorkerId {
     }
 }
 
-/// A worker of streams: a WebSocket server, as it registers. Each heartbeat brings all of it.
+/// Registration of a stream worker (a WebSocket server). Each heartbeat repeats it in full.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Worker {
     /// Its name.
     #[serde(with = "as_text")]
     pub id: WorkerId,
-    /// The tenant that it serves; `None`: all of them.
+    /// Tenant that the worker is reserved for; `None` means all tenants.
     #[serde(with = "as_text_option", default)]
     pub tenant: Option<TenantId>,
-    /// Where it is: `ws://` or `wss://`.
+    /// Address: `ws://` or `wss://`.
     pub url: String,
-    /// Models that it has; none named: any.
+    /// Models that the worker serves; empty means any.
     pub models: Vec<String>,
-    /// Languages that it knows; none named: any.
+    /// Languages that the worker serves; empty means any.
     pub languages: Vec<String>,
-    /// Sessions at once.
+    /// Maximum number of concurrent sessions.
     pub capacity: u32,
 }
 
 impl Worker {
-    /// Whether it can serve a session of this tenant, model and language. `auto` is any language.
+    /// Returns whether the worker can serve a session of this tenant, model and language. `auto` matches any language.
     pub fn serves(&self, tenant: &TenantId, model: &str, language: &str) -> bool {
         self.tenant.as_ref().is_none_or(|own| own == tenant)
             && (self.models.is_empty() || self.models.iter().any(|it| it == model))
             && (self.languages.is_empty() || language == "auto" || self.languages.iter().any(|it| it == language))
     }
 
-    /// How many sessions of one tenant it serves at once: of one of several, half of what it could, rounded up, unless it
-    /// is the tenant's own.
+    /// Returns the maximum number of concurrent sessions of one tenant: with several tenants half of the capacity,
+    /// rounded up, unless the worker is reserved for a tenant; otherwise the whole capacity.
     pub fn share(&self, is_one_of_several: bool) -> u32 {
         if is_one_of_several && self.tenant.is_none() { self.capacity.div_ceil(2) } else { self.capacity }
     }
@@ -70,13 +70,13 @@ impl Worker {
 pub struct WorkerLoad {
     /// The worker.
     pub worker: Worker,
-    /// Its sessions now.
+    /// Number of its open sessions.
     pub sessions: u32,
-    /// When its registration lapses unless it is heard again.
+    /// Time at which the registration expires unless a heartbeat renews it.
     pub lapses_at: Timestamp,
 }
 
-/// A session that asks for a slot.
+/// A session to be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSession {
     /// Its id.
@@ -85,11 +85,11 @@ pub struct NewSession {
     pub tenant: TenantId,
     /// The key, if one was used.
     pub key: Option<KeyId>,
-    /// The model that is asked for.
+    /// Requested model.
     pub model: String,
-    /// The language that is asked for, or `auto`.
+    /// Requested language, or `auto`.
     pub language: String,
-    /// Whether its tenant is one of several.
+    /// Whether several tenants use the deployment; each may then use only its share of a shared worker.
     pub is_one_of_several: bool,
 }
 

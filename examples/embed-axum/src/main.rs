@@ -1,4 +1,4 @@
-//! A notes service behind keys of its own, on SQLite: `embed-axum create ci`, then `embed-axum serve 127.0.0.1:8080`.
+//! A notes service with its own API keys, on SQLite: `embed-axum create ci`, then `embed-axum serve 127.0.0.1:8080`.
 
 #![expect(clippy::print_stdout, reason = "a program of the command line")]
 
@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Only a caller with `notes:read` gets here, whose tenant the permit names.
+/// Runs only for a caller with the scope `notes:read`. The permit holds the caller's tenant.
 async fn notes(RequirePermit(permit): RequirePermit<NotesRead>) -> String {
     format!("No notes of {} yet.\n", permit.tenant())
 }

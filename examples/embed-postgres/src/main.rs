@@ -1,5 +1,5 @@
-//! A notes service behind keys of its own, on Postgres: `embed-postgres create ci`, then
-//! `embed-postgres serve 127.0.0.1:8080`, with the address of the database in `DATABASE_URL`.
+//! A notes service with its own API keys, on Postgres: `embed-postgres create ci`, then `embed-postgres serve
+//! 127.0.0.1:8080`, with the URL of the database in `DATABASE_URL`.
 
 #![expect(clippy::print_stdout, reason = "a program of the command line")]
 #![expect(clippy::disallowed_methods, reason = "the environment is read in main")]
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Only a caller with `notes:read` gets here, whose tenant the permit names.
+/// Runs only for a caller with the scope `notes:read`. The permit holds the caller's tenant.
 async fn notes(RequirePermit(permit): RequirePermit<NotesRead>) -> String {
     format!("No notes of {} yet.\n", permit.tenant())
 }

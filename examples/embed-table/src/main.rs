@@ -1,6 +1,6 @@
-//! A notes service that verifies keys out of a table of its own, on SQLite: `embed-table create ci`, then
-//! `embed-table serve 127.0.0.1:8080`, and `embed-table revoke ci`. The table is its own in every column: whoever
-//! manages it needs a digest for each secret, and nothing else of the library.
+//! A notes service that verifies keys from its own table, on SQLite: `embed-table create ci`, then `embed-table serve
+//! 127.0.0.1:8080`, and `embed-table revoke ci`. All columns of the table are the service's own. To manage it, a
+//! program needs only the digest of each secret from the library.
 
 #![expect(clippy::print_stdout, reason = "a program of the command line")]
 
@@ -17,7 +17,7 @@ right!(NotesRead = "notes:read");
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY, name TEXT UNIQUE NOT NULL, \
      secret BLOB UNIQUE NOT NULL, joined INTEGER NOT NULL, is_banned INTEGER NOT NULL DEFAULT 0)";
 
-/// The table.
+/// The table of users.
 struct Users(SqlitePool);
 
 impl Users {
@@ -29,7 +29,7 @@ impl Users {
     }
 }
 
-/// A row, as the gate wants it.
+/// Converts a row to the key that the gate expects.
 fn key(row: &SqliteRow) -> Result<Key, Box<dyn Error + Send + Sync>> {
     let (id, name) = (row.try_get::<&str, _>("id")?.parse()?, row.try_get::<&str, _>("name")?.parse()?);
     let joined = Timestamp::from_secs(row.try_get("joined")?);
@@ -37,7 +37,7 @@ fn key(row: &SqliteRow) -> Result<Key, Box<dyn Error + Send + Sync>> {
     Ok(Key { enabled: !row.try_get::<bool, _>("is_banned")?, ..key })
 }
 
-/// The row, if there is one. What cannot be read is an outage, never a refusal.
+/// Returns the key of the row, if there is one. A row that cannot be read is an outage, never a refusal.
 fn found(row: Result<Option<SqliteRow>, sqlx::Error>) -> StoreResult<Option<Key>> {
     row.map_err(StoreError::unavailable)?.as_ref().map(key).transpose().map_err(StoreError::corrupt)
 }
@@ -87,7 +87,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Only a caller with `notes:read` gets here, whose key the permit names.
+/// Runs only for a caller with the scope `notes:read`. The permit holds the caller's key.
 async fn notes(RequirePermit(permit): RequirePermit<NotesRead>) -> String {
     format!("No notes of {} yet.\n", permit.actor())
 }

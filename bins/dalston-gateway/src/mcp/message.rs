@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0 as MCP speaks it: one message in a body, told apart before anything runs (MCP-04).
+//! JSON-RPC 2.0 messages of MCP: one message in a body, classified before anything runs (MCP-04).
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header};
 use dalston_command::{Arguments, read_object};
@@ -9,36 +9,36 @@ use rmcp::{
 use serde::{Serialize, de::DeserializeOwned, de::IgnoredAny};
 use serde_json::{Value, json};
 
-/// A message.
+/// A message of the client.
 pub(super) enum McpMessage {
-    /// One that is answered.
+    /// A request, which gets a response.
     Request(McpRequest),
-    /// A notification or an answer: taken, and nothing runs.
+    /// A notification or a response: accepted, and nothing runs.
     Told,
 }
 
-/// A message that is answered.
+/// A request of the client.
 pub(super) struct McpRequest {
     id: RequestId,
-    /// What it asks for.
+    /// The method.
     pub(super) method: String,
-    /// With what, `_meta` apart.
+    /// The params without `_meta`.
     params: Arguments,
-    /// What it says of itself.
+    /// The `_meta` of the params.
     pub(super) meta: RequestMetaObject,
 }
 
-/// An error as the answer to a message.
+/// An error response.
 #[derive(Debug)]
 pub(super) struct McpError {
     status: StatusCode,
-    /// The id of the message, where it can be read.
+    /// The id of the request, if it could be read.
     id: Option<RequestId>,
     error: Box<ErrorData>,
 }
 
 impl McpMessage {
-    /// Reads the message of a body. Strict: no member is named twice.
+    /// Reads the message in a body. Strict: a member that occurs twice is an error.
     pub(super) fn read(body: &[u8]) -> Result<Self, McpError> {
         let mut message = read_object(body).map_err(|_| {
             let is_object = body.trim_ascii_start().starts_with(b"{");
@@ -93,38 +93,38 @@ impl McpRequest {
         Ok(Self { id, method, params, meta })
     }
 
-    /// The params as those of its method.
+    /// Takes the params, parsed as those of the method.
     pub(super) fn params<T: DeserializeOwned>(&mut self) -> Result<T, ErrorData> {
         let params = std::mem::take(&mut self.params);
         serde_json::from_value(params.into())
             .map_err(|_| ErrorData::invalid_params("The params are not those of this method", None))
     }
 
-    /// The text of this name in its params.
+    /// Returns the text parameter of this name.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.params.get(name).and_then(Value::as_str)
     }
 
-    /// The answer with a result.
+    /// Returns the response with a result.
     pub(super) fn respond(self, result: ServerResult) -> HttpResponse {
         HttpResponse::Ok().json(JsonRpcResponse { jsonrpc: JsonRpcVersion2_0, id: self.id, result })
     }
 
-    /// The answer with an error.
+    /// Returns the response with an error.
     pub(super) fn fault(self, status: StatusCode, error: ErrorData) -> McpError {
         McpError { status, id: Some(self.id), error: error.into() }
     }
 }
 
 impl McpError {
-    /// Of a message that cannot be taken.
+    /// Returns the error for an invalid message: status 400.
     pub(super) fn of(id: Option<RequestId>, error: ErrorData) -> Self {
         Self { status: StatusCode::BAD_REQUEST, id, error: error.into() }
     }
 
-    /// The answer.
+    /// Returns the HTTP response.
     pub(super) fn respond(&self) -> HttpResponse {
-        /// [`rmcp::model::JsonRpcError`] leaves an id out that cannot be read; by JSON-RPC 2.0 §5 it is null.
+        /// Unlike [`rmcp::model::JsonRpcError`], which omits an unreadable id: JSON-RPC 2.0 §5 requires null.
         #[derive(Serialize)]
         struct McpErrorAnswer<'a> {
             jsonrpc: JsonRpcVersion2_0,
@@ -136,7 +136,7 @@ impl McpError {
     }
 }
 
-/// Whether the client takes JSON, which is all that it gets.
+/// Whether the client accepts JSON, the only type of response here.
 pub(super) fn takes_json(request: &HttpRequest) -> Result<(), McpError> {
     let values = request.headers().get_all(header::ACCEPT).map(|value| value.to_str().unwrap_or_default());
     let accepted: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
@@ -157,7 +157,8 @@ pub(super) fn takes_json(request: &HttpRequest) -> Result<(), McpError> {
 mod tests {
     use super::*;
 
-    /// The method and the number of its parameters, nothing, or the code and the id of the fault.
+    /// Returns the method and the number of its parameters, null for a message without a response, or the error's code
+    /// and id.
     fn read(text: &str) -> Value {
         match McpMessage::read(text.as_bytes()) {
             Ok(McpMessage::Request(request)) => json!([request.method, request.params.len()]),

@@ -1,4 +1,4 @@
-//! The MCP door: streamable HTTP without sessions. The types of the protocol are those of the official SDK.
+//! MCP: streamable HTTP without sessions. The types of the protocol are those of the official SDK.
 
 mod message;
 mod revision;
@@ -22,10 +22,10 @@ use rmcp::{
     },
 };
 
-/// A message has at most so many bytes.
+/// Maximum number of bytes in a message.
 const MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// Answers a message.
+/// Handles a message.
 pub(crate) async fn answer(
     request: HttpRequest,
     payload: Payload,
@@ -52,7 +52,7 @@ pub(crate) async fn answer(
     })
 }
 
-/// What is asked, and in which revision; nothing, if the message is one that is only told.
+/// Reads the request and its protocol revision. Returns `None` for a message that gets no response.
 fn read(request: &HttpRequest, body: &[u8]) -> Result<Option<(McpRequest, ProtocolVersion)>, McpError> {
     takes_json(request)?;
     let named = revision::named(request.headers()).map_err(|error| McpError::of(None, error))?;
@@ -63,7 +63,7 @@ fn read(request: &HttpRequest, body: &[u8]) -> Result<Option<(McpRequest, Protoc
     }
 }
 
-/// The methods. Who may not call a tool gets the problem of its HTTP route.
+/// Runs a method. A caller without the right to call a tool gets the same problem as on the tool's HTTP route.
 async fn dispatch(
     request: &HttpRequest,
     gateway: &Data<Gateway>,
@@ -94,7 +94,7 @@ async fn dispatch(
     })
 }
 
-/// Who answers.
+/// Returns the description of this server.
 fn server() -> ServerConfig {
     let server = Implementation::new("dalston", env!("CARGO_PKG_VERSION")).with_title("Dalston");
     let mut capabilities = ServerCapabilities::default();

@@ -1,6 +1,8 @@
-//! The revisions of the protocol, and what a request must say of its own (MCP-08). In the older ones a client greets, and
-//! names what was agreed on in a header; in those without a greeting each request says all of itself, in the body and in
-//! headers for whoever routes it.
+//! The revisions of the protocol, and what each requires of a request (MCP-08).
+//!
+//! In the older revisions, a client starts with `initialize` and then names the negotiated revision in a header. In
+//! those without `initialize`, each request carries all of its context, in the body, and in headers for proxies that
+//! route it.
 
 use super::message::McpRequest;
 use actix_web::http::header::HeaderMap;
@@ -10,7 +12,7 @@ use rmcp::{
     model::{ProtocolVersion, ServerResult},
 };
 
-/// The revisions that are spoken, from the oldest on. The first of them had batches; they are refused there too.
+/// The supported revisions, oldest first. The first of them defined batches, which are refused there too.
 pub(super) const SPOKEN: &[ProtocolVersion] = &[
     ProtocolVersion::V_2025_03_26,
     ProtocolVersion::V_2025_06_18,
@@ -18,19 +20,19 @@ pub(super) const SPOKEN: &[ProtocolVersion] = &[
     ProtocolVersion::V_2026_07_28,
 ];
 
-/// The newest of them in which a client greets.
+/// The newest supported revision with `initialize`.
 const GREETING: ProtocolVersion = ProtocolVersion::V_2025_11_25;
 
 const VERSION: &str = "mcp-protocol-version";
 const METHOD: &str = "mcp-method";
 const NAME: &str = "mcp-name";
 
-/// The revision that is agreed on with a client that greets in this one.
+/// Returns the revision to negotiate with a client that requests this one in `initialize`.
 pub(super) fn agreed(asked: ProtocolVersion) -> ProtocolVersion {
     if asked.has_initialize() && SPOKEN.contains(&asked) { asked } else { GREETING }
 }
 
-/// The revision that the headers name, if any: one that is spoken here.
+/// Returns the revision that the headers name, if any. An unsupported one is an error.
 pub(super) fn named(headers: &HeaderMap) -> Result<Option<ProtocolVersion>, ErrorData> {
     let mut named = None;
     for value in headers.get_all(VERSION) {
@@ -42,7 +44,7 @@ pub(super) fn named(headers: &HeaderMap) -> Result<Option<ProtocolVersion>, Erro
     Ok(named)
 }
 
-/// The revision of a request, which its headers and its body agree on.
+/// Returns the revision of a request. Its headers and its body must agree.
 pub(super) fn of(
     request: &McpRequest,
     headers: &HeaderMap,
@@ -56,7 +58,7 @@ pub(super) fn of(
                 None,
             ));
         }
-        // What is to be said in headers is agreed on by greeting.
+        // The revision is still being negotiated, so `Mcp-Method` is not required; if it is present, it must agree.
         if is_routed && headers.contains_key(METHOD) {
             agree(headers, METHOD, &request.method)?;
         }
@@ -86,7 +88,7 @@ pub(super) fn of(
     }
 }
 
-/// The result as this revision has it: the older ones neither name its kind nor say how long it holds.
+/// Adapts a result to the revision: the older ones have neither a result type nor cache hints.
 pub(super) fn shaped(version: &ProtocolVersion, mut result: ServerResult) -> ServerResult {
     if version.has_initialize() {
         result.strip_result_type_for_legacy_peer();
@@ -96,7 +98,8 @@ pub(super) fn shaped(version: &ProtocolVersion, mut result: ServerResult) -> Ser
     result
 }
 
-/// Whether the header says once what the body says. A value that a header cannot carry comes as `=?base64?…?=`.
+/// Checks that the header occurs once and equals the value in the body. A value that a header cannot carry is encoded
+/// as `=?base64?…?=`.
 fn agree(headers: &HeaderMap, name: &'static str, body: &str) -> Result<(), ErrorData> {
     let mut values = headers.get_all(name).map(|value| value.to_str().unwrap_or_default());
     let (value, again) = (values.next(), values.next());

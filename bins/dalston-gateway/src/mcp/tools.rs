@@ -1,4 +1,4 @@
-//! The tools: the commands of the registry, listed and called.
+//! Tools of MCP: the commands of the registry, listed and called.
 
 use crate::{
     Gateway, claims,
@@ -17,12 +17,13 @@ use rmcp::{
 use serde_json::{Map, Value, json};
 use std::{borrow::Cow, sync::Arc};
 
-/// The tools of a caller: the commands that it may run.
+/// Returns the tools of a caller: the commands that it is authorized to run.
 pub(super) fn list(registry: &Registry, scopes: ScopeSet) -> ListToolsResult {
     ListToolsResult::with_all_items(registry.of(scopes).map(tool).collect())
 }
 
-/// Calls a tool. One that is not the caller's is refused as its HTTP route refuses it: the client learns the scope.
+/// Calls a tool. A caller that lacks the scope gets the same refusal as on the tool's HTTP route, which names the
+/// scope.
 pub(super) async fn call(
     request: &HttpRequest,
     gateway: &Data<Gateway>,
@@ -36,7 +37,8 @@ pub(super) async fn call(
     let may = admission.caller().may(row.need);
     let (effect, at_work, arguments) = (row.effect, gateway.clone(), call.arguments.unwrap_or_default());
     let work = async move { Ok(run(&at_work, admission, &row, arguments).await) };
-    // What only reads, and may wait for long, goes with its client.
+    // A command that only reads may take long, so it is cancelled when its client disconnects. All others run to the
+    // end.
     let ran = if effect == Effect::Read { work.await } else { detached(work).await };
     match ran.map_err(problem)? {
         Ok((answer, token)) => {
@@ -48,7 +50,7 @@ pub(super) async fn call(
     }
 }
 
-/// Runs the command behind a tool. A secret that it made waits behind the token of a claim.
+/// Runs the command behind a tool. For a secret that the command issued, returns the token of a claim.
 async fn run(
     gateway: &Gateway,
     admission: Admission,
@@ -64,8 +66,11 @@ async fn run(
     Ok((answer, token))
 }
 
-/// A command as a tool. Whatever is not read is marked as destructive: a client asks its user before it gives a right or
-/// sends something out, too. What a method of HTTP says of repeating it holds at every door (RFC 9110 §9.2.2).
+/// Describes a command as a tool.
+///
+/// Every tool that does not only read is marked as destructive, so that clients ask their user also before a tool
+/// grants a right or sends something. Whether a tool is idempotent follows from its HTTP method, at every door (RFC
+/// 9110 §9.2.2).
 fn tool(row: &CommandSpec) -> Tool {
     let mut schema = row.schema.as_object().cloned().unwrap_or_default();
     schema.insert("additionalProperties".to_owned(), false.into());
@@ -78,8 +83,8 @@ fn tool(row: &CommandSpec) -> Tool {
     tool.with_raw_output_schema(Arc::new(output(row)))
 }
 
-/// The schema of what a tool answers beside the text: the output of its command, a list as its items and where it goes on,
-/// or why the command was refused. Clients check what is refused by it, too.
+/// Returns the schema of a tool's structured result: the output of its command (a list with its items and the next
+/// cursor), or the reason of a refusal, since clients validate refusals too.
 fn output(row: &CommandSpec) -> Map<String, Value> {
     let output = if row.output.get("type").is_some_and(|kind| kind == "array") {
         json!({
@@ -101,8 +106,10 @@ fn output(row: &CommandSpec) -> Map<String, Value> {
     Map::from_iter([("type".to_owned(), json!("object")), ("anyOf".to_owned(), json!([output, refused]))])
 }
 
-/// What came of a command: drawn, and as the JSON of its HTTP route; a list with its cursor beside. A model reads it:
-/// secrets in what somebody stored are masked, and one that was made is behind the link of its claim.
+/// Returns the result of a command: as text, and as the JSON of its HTTP route; a list with its cursor.
+///
+/// A model reads the result, so secrets in stored data are masked, and an issued secret is only behind the link of its
+/// claim.
 fn result(answer: AnyAnswer, claim: Option<&str>, now: Timestamp, mask: &Mask) -> CallToolResult {
     let mut drawing = answer.render(now);
     let next = answer.next.map(|cursor| cursor.to_string());
@@ -122,7 +129,7 @@ fn result(answer: AnyAnswer, claim: Option<&str>, now: Timestamp, mask: &Mask) -
     result
 }
 
-/// The data without its secrets.
+/// Returns the data with its secrets masked.
 fn masked(data: Value, mask: &Mask) -> Value {
     match mask.text(&data.to_string()) {
         Cow::Borrowed(_) => data,
@@ -130,7 +137,7 @@ fn masked(data: Value, mask: &Mask) -> Value {
     }
 }
 
-/// Why a command did not do what it was asked: for the model, which can do better.
+/// Returns a refusal as a tool error: the model reads it, and can correct its call.
 fn refused(error: &ServiceError) -> CallToolResult {
     let mut data = json!({"code": error.code().as_str(), "detail": detail(error)});
     let mut lines = vec![detail(error)];

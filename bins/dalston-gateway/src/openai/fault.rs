@@ -1,4 +1,5 @@
-//! Refusals in OpenAI's shape, on its routes: those of the gate too, and whatever is no route below its base URL.
+//! Error responses in OpenAI's shape, on its routes. This includes refusals of the gate, and unknown paths below its
+//! base URL.
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
@@ -7,21 +8,21 @@ use actix_web::{
 };
 use serde_json::{Value, json};
 
-/// What a client reads when a refusal cannot be.
+/// The message if an error response has no readable problem.
 const UNKNOWN: &str = "Internal error";
 
-/// Paths of OpenAI's API, and whatever lies below them.
+/// Path prefixes of OpenAI's API.
 const ROUTES: [&str; 2] = ["/openai/v1", "/v1/models"];
 
-/// A request to a route of ours that asks for an answer of OpenAI's.
+/// Marks a request to one of our routes that asks for a response in OpenAI's shape.
 struct Spoken;
 
-/// Says that a request asks for an answer of OpenAI's, whatever its route is.
+/// Marks the request: errors are sent in OpenAI's shape, whatever its route is.
 pub(crate) fn speak(request: &HttpRequest) {
     request.extensions_mut().insert(Spoken);
 }
 
-/// Draws a refusal as OpenAI does, if the request is one to its API.
+/// Converts an error response into OpenAI's shape, if the request is one to its API.
 pub(crate) fn shape(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
     let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
     let is_theirs = ROUTES.iter().any(|route| request.path().strip_prefix(route).is_some_and(is_below));
@@ -34,10 +35,10 @@ pub(crate) fn shape(request: &HttpRequest, response: HttpResponse) -> HttpRespon
     redrawn(&head, &problem)
 }
 
-/// The refusal with its headers, in the other shape.
+/// Returns the error response in OpenAI's shape, with its headers.
 fn redrawn(head: &HttpResponse<()>, problem: &Value) -> HttpResponse {
     let status = match head.status() {
-        // There what is not acceptable is not well-formed either.
+        // OpenAI responds to invalid values and to malformed requests alike with 400.
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::BAD_REQUEST,
         other => other,
     };

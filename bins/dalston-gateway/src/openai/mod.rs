@@ -1,4 +1,4 @@
-//! OpenAI's REST API: its official clients work with a key of ours and this base URL, `/openai/v1`.
+//! OpenAI's REST API: its official clients work with one of our keys and this base URL, `/openai/v1`.
 
 mod fault;
 mod models;

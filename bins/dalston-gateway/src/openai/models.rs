@@ -1,4 +1,4 @@
-//! The models, as OpenAI lists them. Any other name may be asked for too: the engine does with it what it can.
+//! The models, as OpenAI lists them. Other names may be requested too: the engine decides what to do with them.
 
 use crate::{Gateway, body};
 use actix_web::{
@@ -10,10 +10,10 @@ use dalston_auth::rights;
 use dalston_model::ErrorCode;
 use serde_json::{Value, json};
 
-/// What the client reads of a model that is not listed.
+/// The error message for a model that is not listed.
 pub(super) const UNKNOWN: &str = "Model not found";
 
-/// All of them.
+/// Returns all models.
 pub(crate) async fn models(
     request: HttpRequest,
     RequirePermit(_permit): RequirePermit<rights::JobsRead>,
@@ -24,7 +24,7 @@ pub(crate) async fn models(
     Ok(HttpResponse::Ok().json(json!({"object": "list", "data": models})))
 }
 
-/// One of them.
+/// Returns one model.
 pub(crate) async fn model(
     request: HttpRequest,
     path: Path<String>,
@@ -37,13 +37,13 @@ pub(crate) async fn model(
     model.map(|model| HttpResponse::Ok().json(model)).ok_or_else(|| Problem::new(ErrorCode::NotFound, UNKNOWN))
 }
 
-/// What the engine lists; an engine that lists nothing is a model itself.
+/// Returns the models of the engine. If it lists none, the engine itself is listed as a model.
 async fn listed(gateway: &Gateway) -> Vec<Value> {
     let (engine, mut models) = gateway.runtime.services.dispatcher.models().await;
     if models.is_empty() {
         models.push(engine.to_owned());
     }
-    // When a model was made is not known here.
+    // The creation time of a model is not known here.
     let drawn = |id| json!({"id": id, "object": "model", "created": 0, "owned_by": engine});
     models.into_iter().map(drawn).collect()
 }

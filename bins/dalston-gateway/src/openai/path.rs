@@ -1,9 +1,11 @@
-//! Paths as clients join them to a base URL: with two slashes, or one too many at the end.
+//! Normalises paths, since clients join them to a base URL with two slashes, or with a slash too many at the end.
 
 use actix_web::http::uri::Uri;
 
-/// The target that is meant by one of OpenAI's API. `None`: it stays, as all others do: what a proxy in front forbids by its
-/// path must not be reached by another spelling.
+/// Returns the normalised target for a path of OpenAI's API, or `None` if it stays as it is.
+///
+/// All other paths stay as they are: what a proxy in front forbids by its path must not be reachable by another
+/// spelling.
 pub(crate) fn tidied(target: &Uri) -> Option<Uri> {
     let path = meant(target.path())?;
     let path = target.query().map_or(path.clone(), |query| format!("{path}?{query}"));
@@ -12,9 +14,9 @@ pub(crate) fn tidied(target: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The path without empty parts, if it has any and is one of OpenAI's API. `None`: it stays.
+/// Returns the path without empty segments, or `None` if it has none or does not belong to OpenAI's API.
 fn meant(path: &str) -> Option<String> {
-    // Most paths are told apart by their first letter.
+    // Fast path: the first letter rules out most paths.
     if !matches!(path.as_bytes(), [b'/', b'o' | b'v' | b'/', ..]) || !path.ends_with('/') && !path.contains("//") {
         return None;
     }

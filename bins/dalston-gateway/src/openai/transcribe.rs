@@ -1,4 +1,4 @@
-//! A transcript while the client waits: a job like any other, made, waited for, and given in the shape that is wanted.
+//! Synchronous transcription: creates a normal job, waits for it, and returns its transcript in the requested shape.
 
 use crate::{
     Gateway,
@@ -21,11 +21,11 @@ use dalston_service::{ServiceError, TranscriptShape, WaitSlot, streamed};
 use dalston_work::{Job, JobId, JobStatus};
 use std::time::Duration;
 
-/// How long a client is kept waiting. OpenAI's own wait ten minutes for an answer; this comes before.
+/// Maximum time that a client waits. OpenAI's clients time out after ten minutes, so this is shorter.
 const PATIENCE: Duration = Duration::from_secs(590);
-/// OpenAI's clients try again unless they are told not to: that would make the job a second time.
+/// OpenAI's clients retry unless this header says not to. A retry would create the job a second time.
 const ONCE: HeaderName = HeaderName::from_static("x-should-retry");
-/// The job behind an answer.
+/// The header with the id of the job behind a response.
 const JOB: HeaderName = HeaderName::from_static("x-dalston-job");
 
 /// Transcribes the file of a form.
@@ -61,14 +61,14 @@ async fn answer(
     gateway: Data<Gateway>,
     dialect: FormDialect,
 ) -> Result<HttpResponse, Problem> {
-    // Before the body: a job that nobody can wait for is not made.
+    // Before the body is read: if no client can wait for the job, it is not created.
     let seat = gateway.runtime.services.jobs.seat(&permit).ok_or_else(crowded)?;
     let form = received(request, payload, dialect, &permit, &gateway, false).await?;
     let shape = form.shape.unwrap_or(TranscriptShape::Json);
     deliver(&gateway, permit, seat, form, shape, None).await
 }
 
-/// Makes a job of a form, waits for it, and gives its transcript.
+/// Creates a job from a form, waits for it, and returns its transcript.
 pub(crate) async fn deliver(
     gateway: &Data<Gateway>,
     permit: Permit<rights::JobsWrite>,
@@ -83,11 +83,11 @@ pub(crate) async fn deliver(
     ignored.extend(idle.into_iter().map(named));
     let wants_words = upload.options.words;
     let job = jobs.create(&permit, staged, upload, repeat.as_ref()).await.map_err(problem)?;
-    // Whoever sends an upload again under the same key asks for this job.
+    // With an idempotency key, a retry of the upload returns this job, so it is not cancelled.
     let job_to_cancel = repeat.is_none().then_some(job.id);
     let mut waiting = WaitingClient { gateway: gateway.clone(), permit: permit.clone(), job: job_to_cancel };
     let id = job.id.to_string();
-    // From here on there is a job, and another request would make another.
+    // From here on the job exists, and a retry would create another.
     let told = |refusal: Problem| refusal.with_header(&ONCE, "false").with_header(&JOB, id.clone());
     let ended = jobs.awaited(&permit, job, seat, PATIENCE).await;
     waiting.job = None;
@@ -115,12 +115,12 @@ pub(crate) async fn deliver(
     Ok(response.insert_header((JOB, id.clone())).streaming(Box::pin(streamed(pieces))))
 }
 
-/// What OpenAI calls a field of ours.
+/// Returns OpenAI's name of one of our fields.
 fn named(field: &'static str) -> String {
     if field == "timestamps" { "timestamp_granularities" } else { field }.to_owned()
 }
 
-/// What a client reads of a job without a transcript.
+/// Returns the problem for a job without a transcript, or `None` if the job completed.
 fn refused(job: &Job) -> Option<Problem> {
     match job.status {
         JobStatus::Completed => None,
@@ -137,7 +137,8 @@ fn refused(job: &Job) -> Option<Problem> {
     }
 }
 
-/// A client that waits for its job. When it goes, nobody will ask for the transcript: the job is cancelled.
+/// A client that waits for its job. Cancels the job on drop, unless the wait is over: the client has disconnected, and
+/// nobody will ask for the transcript.
 struct WaitingClient {
     gateway: Data<Gateway>,
     permit: Permit<rights::JobsWrite>,
@@ -149,7 +150,7 @@ impl Drop for WaitingClient {
         let Some(id) = self.job.take() else { return };
         let (gateway, permit) = (self.gateway.clone(), self.permit.clone());
         rt::spawn(async move {
-            // It may have ended meanwhile.
+            // The job may have ended meanwhile.
             if let Err(error) = gateway.runtime.services.jobs.cancel(&permit, id).await {
                 tracing::debug!(
                     event = "job.cancel_failed",

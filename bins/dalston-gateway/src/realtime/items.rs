@@ -1,16 +1,16 @@
-//! Items: the pieces of a conversation that get a transcript each, in order.
+//! Conversation items: each gets one transcript, in order.
 
 use super::update::Names;
 use crate::{session::OutboundQueue, stream::push};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
-/// Items that wait for their transcript at most; the oldest goes without.
+/// Maximum number of items that wait for their transcript. Above it, the oldest fails.
 const WAITING: usize = 64;
-/// Bytes of text that are kept of what was said before a client commits.
+/// Maximum number of bytes of final text kept before the client commits.
 const TEXT: usize = 64 * 1024;
 
-/// Says events, each with an id of its own.
+/// Emits events, each with a unique id.
 pub(super) struct EventEmitter {
     session: String,
     count: u64,
@@ -31,25 +31,25 @@ impl EventEmitter {
     }
 }
 
-/// The items of a session.
+/// The conversation items of a session.
 pub(super) struct Items {
     names: Names,
     events: EventEmitter,
     made: u64,
-    /// The item that is being spoken, and whether it was committed before its speech ended.
+    /// The item being spoken, and whether it was committed before its speech ended.
     open: Option<(String, bool)>,
     /// Items that wait for their transcript, oldest first.
     waiting: VecDeque<String>,
     previous: Option<String>,
-    /// What was told of the transcript under way.
+    /// The part of the current transcript that was sent as deltas.
     told: String,
-    /// What stands, of an item that the client has not committed yet.
+    /// Final text of an item that the client has not committed yet.
     kept: String,
-    /// The seconds of audio that it is of.
+    /// Duration of the audio of `kept`, in seconds.
     kept_seconds: f64,
-    /// Whether a text that may change was told and not yet one that stands.
+    /// Whether a partial text was received and its final text was not yet.
     is_pending: bool,
-    /// Why no transcript will come, where the worker has said so.
+    /// The reason why no transcript will come, if the worker has given one.
     pub(super) mute: Option<String>,
 }
 
@@ -70,7 +70,7 @@ impl Items {
         }
     }
 
-    /// Says an event that is of no item.
+    /// Emits an event that belongs to no item.
     pub(super) fn say(&mut self, say: &mut OutboundQueue, kind: &str, fields: Value) {
         self.events.say(say, kind, fields);
     }
@@ -89,9 +89,9 @@ impl Items {
         }
     }
 
-    /// The client ends the item: what stands of it already is its transcript, unless more is under way.
+    /// Handles a commit of the client: the final text so far is the item's transcript, unless more text is pending.
     pub(super) fn committed(&mut self, say: &mut OutboundQueue) {
-        // Its speech goes on until the worker says otherwise.
+        // The item stays open: its speech goes on until the worker reports the end.
         let id = match &mut self.open {
             Some((id, is_committed)) if !*is_committed => {
                 *is_committed = true;
@@ -106,7 +106,7 @@ impl Items {
         }
     }
 
-    /// The client throws away what it sent.
+    /// Handles a clear of the client: uncommitted audio and its text are discarded.
     pub(super) fn cleared(&mut self, say: &mut OutboundQueue) {
         self.open = None;
         self.kept.clear();
@@ -116,7 +116,7 @@ impl Items {
         self.say(say, "input_audio_buffer.cleared", json!({}));
     }
 
-    /// A text that may change: what is new of it, as far as it goes on from what was told.
+    /// Handles a partial text: emits what was added to it, provided that it continues what was already sent.
     pub(super) fn partial(&mut self, text: &str, say: &mut OutboundQueue) {
         self.is_pending = true;
         if let Some(id) = self.current() {
@@ -124,8 +124,10 @@ impl Items {
         }
     }
 
-    /// A text that stands: the transcript of the oldest item that waits, or of the one that is being spoken. `by_voice`:
-    /// without either it is an item of its own, else it is kept until the client commits. `seconds`: of how much audio.
+    /// Handles a final text: it is the transcript of the oldest waiting item, or of the item being spoken.
+    ///
+    /// If there is no such item, then with `by_voice` the text becomes an item of its own, and otherwise it is kept
+    /// until the client commits. `seconds` is the duration of its audio.
     pub(super) fn stands(&mut self, text: &str, seconds: f64, by_voice: bool, say: &mut OutboundQueue) {
         self.is_pending = false;
         if self.waiting.is_empty() {
@@ -153,7 +155,7 @@ impl Items {
         self.complete(whole.trim(), seconds, say);
     }
 
-    /// Nothing more comes.
+    /// Handles the end of the session: items without a transcript fail.
     pub(super) fn ended(&mut self, say: &mut OutboundQueue) {
         while let Some(id) = self.waiting.pop_front() {
             self.fail(&id, say);
@@ -197,7 +199,7 @@ impl Items {
     }
 
     fn delta(&mut self, id: &str, text: &str, say: &mut OutboundQueue) {
-        // What was told cannot be taken back: a text that goes another way is told when it stands.
+        // Deltas cannot be retracted: if the text diverges from what was sent, it is sent as a whole once it is final.
         let Some(delta) = text.strip_prefix(self.told.as_str()).filter(|delta| !delta.is_empty()) else { return };
         let kind = "conversation.item.input_audio_transcription.delta";
         let fields = json!({"item_id": id, "content_index": 0, "delta": delta});
@@ -212,7 +214,7 @@ impl Items {
         self.say(say, kind, json!({"item_id": id, "content_index": 0, "error": error}));
     }
 
-    /// The item that a text which may change belongs to.
+    /// Returns the item that a partial text belongs to.
     fn current(&self) -> Option<String> {
         self.waiting.front().or(self.open.as_ref().map(|(id, _)| id)).cloned()
     }

@@ -1,4 +1,4 @@
-//! The door of OpenAI's realtime protocol, for transcription: the same streams in other words.
+//! OpenAI's realtime protocol, for transcription only: the same streams under another wire protocol.
 
 mod items;
 mod protocol;
@@ -20,14 +20,14 @@ use protocol::Realtime;
 use serde::Deserialize;
 use update::Names;
 
-/// Audio comes in base64 within JSON, so a frame may be as long as a message.
+/// Audio arrives as base64 within JSON, so a frame may be as large as a message.
 const TERMS: HandshakeOptions = HandshakeOptions { frame_bytes: 1024 * 1024, protocol: "realtime" };
 
-/// What a client says that knows the beta's names only.
+/// The header by which a client says that it knows the beta's names only.
 const BETA: (&str, &str) = ("openai-beta", "realtime=v1");
 const BETA_PROTOCOL: &str = "openai-beta.realtime-v1";
 
-/// What the query asks for. Official clients name a model, and some of them nothing else.
+/// The query. Official clients send a model, and some of them nothing else.
 #[derive(Deserialize)]
 struct RealtimeQuery {
     #[serde(default)]
@@ -65,7 +65,7 @@ pub(crate) async fn open(
     opened.begin(&gateway, config, protocol).await
 }
 
-/// Whether a client says that it speaks the beta.
+/// Whether the client says that it speaks the beta.
 fn knows_the_beta(request: &HttpRequest) -> bool {
     let (name, value) = BETA;
     let betas = request.headers().get_all(name).filter_map(|betas| betas.to_str().ok());

@@ -1,4 +1,4 @@
-//! OpenAI's realtime protocol in the place of the stream's own.
+//! OpenAI's realtime protocol as the wire protocol of a stream.
 
 use super::{
     items::{EventEmitter, Items},
@@ -11,42 +11,42 @@ use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent, WorkerEventKind};
 use dalston_work::SessionId;
 use serde_json::{Value, json};
 
-/// Milliseconds of audio that a commit needs at least, as with OpenAI.
+/// Minimum of audio in a commit, in milliseconds. The same as OpenAI's.
 const LEAST: u64 = 100;
 
-/// What clients read who want more than transcripts.
+/// Error message for clients that ask for more than transcripts.
 const ONLY: &str = "session.type must be transcription: audio is transcribed here, no conversation is held";
 const UNKNOWN: &str =
     "This type of event is not taken: session.update, input_audio_buffer.append, .commit and .clear are";
 
-/// Whether an event belongs to conversations alone.
+/// Whether this type of event belongs to conversations only.
 fn is_of_conversations(kind: &str) -> bool {
     ["response.", "conversation.", "output_audio_buffer."].iter().any(|prefix| kind.starts_with(prefix))
 }
 
-/// A client of OpenAI's protocol.
+/// The wire protocol of a client that speaks OpenAI's protocol.
 pub(super) struct Realtime {
     wanted: Wanted,
     items: Items,
     session: String,
     names: Names,
-    /// Bytes since the last commit.
+    /// Bytes of audio since the last commit.
     since: u64,
 }
 
 impl Realtime {
-    /// A client that knows these names, and asked for this model when it connected.
+    /// Returns the protocol for a client that uses these names, and that requested this model when it connected.
     pub(super) fn new(names: Names, model: Option<String>) -> Self {
         let items = Items::new(names, EventEmitter::new(""));
         Self { wanted: Wanted::of(model), items, session: String::new(), names, since: 0 }
     }
 
-    /// The stream that serves what the client wants by now.
+    /// Returns the stream configuration for the current session settings.
     pub(super) fn config(&self) -> StreamConfig {
         self.wanted.config()
     }
 
-    /// Answers an update with an event of this kind, in these names.
+    /// Applies an update of the session, and confirms it with an event of this type, in these names.
     fn update(
         &mut self,
         event: &Value,
@@ -98,7 +98,7 @@ impl Realtime {
         control("flush")
     }
 
-    /// Refuses an event: never with what was sent, but for the event's own id.
+    /// Refuses an event. The error repeats nothing that the client sent except the event's own id.
     fn refuse(
         &mut self,
         event: &Value,
@@ -205,7 +205,7 @@ fn control(kind: &str) -> ClientAction {
     ClientAction::Pass(ClientFrame::Control(ByteString::from(json!({"type": kind}).to_string())))
 }
 
-/// Milliseconds of a time in seconds.
+/// Converts seconds to milliseconds.
 fn millis(seconds: &Value) -> u64 {
     let millis = (seconds.as_f64().unwrap_or_default() * 1_000.0).round().clamp(0.0, 1e15);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]

@@ -1,32 +1,32 @@
-//! What a client asks of a session: `session.update`, or `transcription_session.update` of the beta.
+//! The session settings of a client: `session.update`, or `transcription_session.update` of the beta.
 
 use crate::stream::is_word;
 use dalston_stream::{Encoding, StreamConfig};
 use serde_json::{Value, json};
 
-/// Samples a second of PCM, which is the only rate that the protocol knows.
+/// Sample rate of PCM in Hz, the only one in the protocol.
 const PCM_RATE: u32 = 24_000;
-/// Samples a second of G.711.
+/// Sample rate of G.711 in Hz.
 const G711_RATE: u32 = 8_000;
 
-/// Which names of the protocol a client knows: those of the beta, which has ended, or today's.
+/// The names of protocol fields that a client uses: those of the beta, which OpenAI has ended, or the current ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Names {
     Beta,
     Current,
 }
 
-/// A field of a session that cannot be served as it is asked for.
+/// A session field with a value that is not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unserved {
     beta: &'static str,
     current: &'static str,
-    /// What can be.
+    /// The error message with the supported values.
     pub(super) wanted: &'static str,
 }
 
 impl Unserved {
-    /// The field, as the client calls it.
+    /// Returns the path of the field in the client's names.
     pub(super) const fn field(&self, names: Names) -> &'static str {
         match names {
             Names::Beta => self.beta,
@@ -56,14 +56,14 @@ const TURNS: Unserved = Unserved {
     wanted: "The turn detection must be server_vad, semantic_vad or null",
 };
 
-/// What a client asked for, all together.
+/// The session settings that a client has requested so far.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wanted {
     pub(super) encoding: Encoding,
-    /// As the client names it; `None`: it names none.
+    /// The model as the client names it; `None`: the client names none.
     pub(super) model: Option<String>,
     pub(super) language: Option<String>,
-    /// Whether the end of speech ends an item; else the client commits.
+    /// Whether the end of speech ends an item. Otherwise the client commits.
     pub(super) by_voice: bool,
     turn_detection: Value,
 }
@@ -78,15 +78,16 @@ impl Default for Wanted {
 }
 
 impl Wanted {
-    /// What is usual, of this model.
+    /// Returns the default settings with this model.
     pub(super) fn of(model: Option<String>) -> Self {
         Self { model, ..Self::default() }
     }
 
-    /// With what an update asks for, in either names; what it does not name stays.
+    /// Returns the settings after an update, in either set of names. Fields that the update does not name keep their
+    /// value.
     pub(super) fn updated(&self, session: &Value) -> Result<Self, Unserved> {
         let mut wanted = self.clone();
-        // The newer names lie deeper, and are otherwise the same.
+        // The current names are nested deeper, and otherwise the same.
         let input = &session["audio"]["input"];
         let either = |old: &str, new: &str| match session.get(old) {
             Some(value) => Some(value.clone()),
@@ -119,7 +120,7 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// The stream that serves it. Models of OpenAI's own names stand for the usual one.
+    /// Returns the stream configuration. Names of OpenAI's own models stand for the default model.
     pub(super) fn config(&self) -> StreamConfig {
         let theirs = |model: &str| model == "whisper-1" || model.starts_with("gpt-");
         let model = self.model.as_deref().filter(|model| !theirs(model)).unwrap_or("fast");
@@ -132,7 +133,7 @@ impl Wanted {
         }
     }
 
-    /// The session.
+    /// Returns the session as the protocol describes it, in these names.
     pub(super) fn session(&self, names: Names, id: &str) -> Value {
         match names {
             Names::Beta => self.beta(id),
@@ -184,7 +185,7 @@ impl Wanted {
     }
 }
 
-/// The encoding of a format, in the older or the newer names.
+/// Returns the encoding of an audio format, in the beta's or the current names.
 fn encoding(format: &Value) -> Option<Encoding> {
     let rate = format.get("rate").and_then(Value::as_u64);
     match format.as_str().or_else(|| format["type"].as_str())? {

@@ -1,5 +1,5 @@
-//! The outermost service: it tells the connection when a request is served, takes paths of OpenAI's API as they are meant,
-//! cuts long answers into pieces, and ends connections while the gateway drains.
+//! The outermost service: notifies the connection while a request is served, normalises the paths of OpenAI's API,
+//! splits long responses into pieces, and closes connections while the gateway drains.
 
 use super::turn::{ConnectionTurn, Serving};
 use crate::{Gateway, openai};
@@ -21,10 +21,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// A piece of an answer that is encoded at once has at most so many bytes: the dispatcher copies a piece whole.
+/// Maximum number of bytes of a response that are encoded at once: the dispatcher copies a piece whole.
 const PIECE: usize = 16 * 1024;
 
-/// A service whose connections know when it serves a request.
+/// A service that notifies its connection when it serves a request.
 pub(super) struct TrackedService<S, B> {
     service: S,
     gateway: Data<Gateway>,
@@ -89,7 +89,7 @@ where
 }
 
 pin_project! {
-    /// An answer that is being made.
+    /// A pending response.
     pub(super) struct TrackedFuture<F, B> {
         #[pin]
         answering: F,
@@ -122,7 +122,7 @@ where
 }
 
 pin_project! {
-    /// The body of an answer, piece by piece. Its request is served until it is dropped.
+    /// The body of a response, in pieces. The request counts as served until the body is dropped.
     pub(super) struct TrackedBody<B> {
         #[pin]
         body: B,

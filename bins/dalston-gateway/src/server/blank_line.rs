@@ -1,18 +1,19 @@
-//! The blank line, with which the head of each request ends.
+//! Detection of the blank line that ends the head of each request.
 
 use memchr::{memchr_iter, memmem::Finder};
 
-/// A head has at least so many bytes before its blank line: `A / HTTP/1.1`. Fewer, or line ends alone, are none.
+/// Minimum number of bytes in a head before its blank line: `A / HTTP/1.1`. Fewer bytes, or line ends alone, are no
+/// head.
 const SHORTEST: usize = 12;
 
-/// Looks for the blank lines of heads in bytes that come in pieces. Lines end with CRLF or with LF alone, as the parser
-/// takes both. Bodies have blank lines too, which are not told apart from those of heads.
+/// Finds the blank lines of heads in a byte stream that arrives in pieces. Lines end with CRLF or with LF alone, since
+/// the parser accepts both. Blank lines in bodies are found too, and not distinguished from those of heads.
 pub(super) struct BlankLine {
-    /// The last two bytes before the piece.
+    /// The last two bytes of the previous piece.
     before: [u8; 2],
-    /// Bytes before the piece and since the last blank line, without the line ends at the beginning.
+    /// Bytes since the last blank line in earlier pieces, without line ends at the beginning.
     length: usize,
-    /// Finders of the two kinds of blank lines: to make them takes longer than to use them.
+    /// Finders of the two kinds of blank lines, kept because constructing one takes longer than a search.
     kinds: [Finder<'static>; 2],
 }
 
@@ -23,8 +24,8 @@ impl Default for BlankLine {
 }
 
 impl BlankLine {
-    /// Where the `number`th blank line ends, of this piece. What is behind it belongs to the next piece. Else `Err` has
-    /// how many there were.
+    /// Returns where the `number`th blank line of this piece ends. The bytes after it belong to the next piece. If the
+    /// piece has fewer blank lines, returns their number as `Err`.
     pub(super) fn end(&mut self, piece: &[u8], number: usize) -> Result<usize, usize> {
         if number == 1 && self.is_one_head(piece) {
             self.before = [0; 2];
@@ -57,7 +58,7 @@ impl BlankLine {
         Err(found)
     }
 
-    /// Whether the piece is a whole head and nothing else, as most are.
+    /// Whether the piece is exactly one whole head: the fast path for most requests.
     fn is_one_head(&self, piece: &[u8]) -> bool {
         let is_last = |kind: &Finder| kind.find(piece).is_none_or(|at| at + kind.needle().len() == piece.len());
         self.length == 0
@@ -68,7 +69,7 @@ impl BlankLine {
             && self.kinds.iter().all(is_last)
     }
 
-    /// Where a head begins in the piece, if none has begun before: behind the line ends.
+    /// Returns where a head begins in the piece: after the leading line ends, unless a head began in an earlier piece.
     fn start(&self, piece: &[u8]) -> usize {
         let is_text = |byte: &u8| !matches!(byte, b'\r' | b'\n');
         if self.length > 0 { 0 } else { piece.iter().position(is_text).unwrap_or(piece.len()) }
@@ -79,7 +80,7 @@ impl BlankLine {
 mod tests {
     use super::*;
 
-    /// The pieces up to each `number`th blank line, when the bytes come in pieces of this size.
+    /// Splits the bytes after each `number`th blank line, while they arrive in pieces of this size.
     fn cut(bytes: &[u8], size: usize, number: usize) -> Vec<String> {
         let (mut line, mut pieces, mut piece, mut found) = (BlankLine::default(), Vec::new(), Vec::new(), 0);
         for mut bytes in bytes.chunks(size) {

@@ -1,4 +1,5 @@
-//! A client's connection: it reads no further than the next request, and not while an answer waits.
+//! A client's connection. It reads no further than the end of the next request, and nothing while a response waits to
+//! be written.
 
 use super::{
     ConnectionTurn, ServerLimits, blank_line::BlankLine, connection_slots::ConnectionSlot, lingering::Lingering,
@@ -15,31 +16,31 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes that are read ahead of the request which is served: enough to see that the client has gone.
+/// Bytes read ahead of the request being served: enough to detect that the client has disconnected.
 const AHEAD: usize = 4 * 1024;
-/// So many blank lines pass at once, one of which is the end of the next request's head.
+/// Blank lines that pass at once outside of a body: the one that ends the next request's head.
 const NEXT: usize = 1;
-/// So many pass at once of a body, which has blank lines of its own. Each may end a request that follows the body.
+/// Blank lines that pass at once in a body, which has blank lines of its own. Each may end a request after the body.
 const OF_BODY: usize = 8;
-/// What a client waits for that asked whether to send its body (RFC 9110 §10.1.1).
+/// The interim response to `Expect: 100-continue` (RFC 9110 §10.1.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// A client's connection.
+/// A client's connection, as the stream of the actix-http dispatcher.
 pub(super) struct Connection {
     stream: TcpStream,
     turn: ConnectionTurn,
     line: BlankLine,
-    /// What was read behind the last blank line that passed.
+    /// Bytes read after the last blank line that passed to the dispatcher.
     ahead: BytesMut,
-    /// Whether the client sends no more.
+    /// Whether the client has closed its sending side.
     has_ended: bool,
-    /// Blank lines that have passed since the dispatcher last had to decode what stands before them.
+    /// Blank lines passed since the dispatcher last had to decode what precedes them.
     passed: usize,
     head: NextHead,
-    /// What is still to be written of `100 Continue`, once somebody waits for the body.
+    /// The rest of `100 Continue`, which is withheld until the handler reads the body.
     withheld: &'static [u8],
     patience: Patience,
-    /// `None` until the server ends the connection.
+    /// `None` until the server closes the connection.
     lingering: Option<Lingering>,
     limits: Arc<ServerLimits>,
     gateway: Data<Gateway>,
@@ -75,7 +76,7 @@ impl Connection {
         self.turn.clone()
     }
 
-    /// Reads what the client sends meanwhile, as far as there is room, to see whether it has gone.
+    /// Reads what the client sends while a request is served, up to `AHEAD` bytes, to detect a disconnect.
     fn read_ahead(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         while !self.has_ended && self.ahead.len() < AHEAD && self.stream.poll_read_ready(context)?.is_ready() {
             let mut bytes = [0; AHEAD];
@@ -90,7 +91,7 @@ impl Connection {
         Ok(())
     }
 
-    /// How much of the bytes may pass.
+    /// Returns how many of these bytes may pass to the dispatcher, and counts their blank lines. `most` is the limit.
     fn count(&mut self, bytes: &[u8], most: usize) -> usize {
         match self.line.end(bytes, most - self.passed) {
             Ok(end) => {
@@ -104,7 +105,7 @@ impl Connection {
         }
     }
 
-    /// Writes what was withheld.
+    /// Writes the withheld interim response.
     fn poll_continue(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.withheld.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(context, self.withheld))?;
@@ -113,9 +114,9 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends the connection at once: what the kernel holds for the client is thrown away too.
+    /// Aborts the connection with a reset: the kernel discards what it still holds for the client.
     fn abort(&mut self) {
-        // The socket may be gone already.
+        // Fails if the socket is closed already, which is no problem.
         let _ = self.stream.set_zero_linger();
     }
 }
@@ -124,7 +125,7 @@ impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.patience.is_tried() {
-            // The end of the write wakes the reader, and so does the end of the patience.
+            // Both the end of the write and the timeout of the write wake the reader.
             this.turn.park(context);
             return Poll::Pending;
         }
@@ -137,7 +138,7 @@ impl AsyncRead for Connection {
                     return Poll::Ready(Ok(()));
                 }
                 if !this.ahead.is_empty() {
-                    // The socket announces what is yet to come, and not what was read.
+                    // The socket wakes the reader for new bytes only, and not for those already in `ahead`.
                     this.turn.park(context);
                 }
             } else if this.has_ended || !this.ahead.is_empty() {
@@ -158,7 +159,7 @@ impl AsyncRead for Connection {
         if !this.has_ended {
             let before = into.filled().len();
             let Poll::Ready(result) = Pin::new(&mut this.stream).poll_read(context, into) else {
-                // A head that stays half ends the connection, as if the client sent no more.
+                // An incomplete head that times out ends the connection like an end of file.
                 return this.head.poll(&this.turn, context).map(Ok);
             };
             result?;
@@ -179,12 +180,13 @@ impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.turn.takes_continue() && bytes.starts_with(CONTINUE) {
-            // The dispatcher writes it before anybody has looked at the request, which may be refused.
+            // The dispatcher writes `100 Continue` before any handler has seen the request, which may still be refused.
+            // So the interim response is withheld.
             this.withheld = CONTINUE;
             return Poll::Ready(Ok(CONTINUE.len()));
         }
         if this.withheld.len() == CONTINUE.len() {
-            // The answer comes without it.
+            // The handler responds without reading the body, so the client must not be asked to send it.
             this.withheld = &[];
         }
         ready!(this.poll_continue(context))?;
@@ -201,7 +203,7 @@ impl AsyncWrite for Connection {
         }
     }
 
-    /// All was written: the dispatcher asks for it then only.
+    /// The dispatcher calls this only after all bytes were written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.patience.is_tried() {
             self.patience.rest();

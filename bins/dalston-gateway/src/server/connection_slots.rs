@@ -1,4 +1,4 @@
-//! Places for connections: so many in all, and so many for one address.
+//! Connection limits: a maximum number in total, and a maximum number for each client address.
 
 use super::ServerLimits;
 use ipnet::IpNet;
@@ -8,11 +8,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What a client reads for which there is no place.
+/// The response to a client for which no slot is free.
 pub(super) const REFUSAL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// The places of a server.
+/// The connection slots of a server.
 pub(super) struct ConnectionSlots {
     most: usize,
     most_of_one: usize,
@@ -26,10 +26,10 @@ struct TakenSlots {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// A place, which is free again when this is dropped.
+/// A connection slot, which is released on drop.
 pub(super) struct ConnectionSlot {
     places: Arc<ConnectionSlots>,
-    /// Whose it is; `None`: a proxy's.
+    /// The address that the slot is counted for; `None`: the peer is a proxy, which is not counted.
     address: Option<IpAddr>,
 }
 
@@ -39,7 +39,7 @@ impl ConnectionSlots {
         Self { most, most_of_one, proxies: limits.proxies.clone(), taken: Mutex::default() }
     }
 
-    /// A place for a connection from this address. `None`: there is none for it, or none at all.
+    /// Takes a slot for a connection from this address. Returns `None` if the server or the address is at its limit.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
         let address = address.to_canonical();
         let is_proxy = self.proxies.iter().any(|network| network.contains(&address));
@@ -73,7 +73,8 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// The address, as far as one customer of a provider cannot choose it: all of IPv4, the first 64 bits of IPv6.
+/// Returns the part of the address that one customer of a provider cannot choose: all of IPv4, the first 64 bits of
+/// IPv6.
 fn customer(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -90,7 +91,7 @@ mod tests {
         Arc::new(ConnectionSlots::new(&ServerLimits { connections, per_address, proxies, ..ServerLimits::default() }))
     }
 
-    /// How many places an address gets.
+    /// Takes slots for the address until none is left, and returns how many it got.
     fn count(places: &Arc<ConnectionSlots>, address: &str) -> (usize, Vec<ConnectionSlot>) {
         let address = address.parse().unwrap();
         let taken: Vec<ConnectionSlot> = (0..100).map_while(|_| places.take(address)).collect();

@@ -1,4 +1,4 @@
-//! The limits of the server.
+//! The limits of the HTTP server.
 
 use dalston_runtime::Settings;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -7,34 +7,36 @@ use std::{
     time::Duration,
 };
 
-/// How long clients may take, and how many may be connected.
+/// Timeouts and connection limits for clients.
 #[derive(Debug, Clone)]
 pub struct ServerLimits {
-    /// Time for a request's head: the first one's from the connection's start, a further one's from its first byte.
+    /// Time for a request head: for the first one from the start of the connection, for a further one from its first
+    /// byte.
     pub head: Duration,
-    /// Time between an answer and the first byte of the next request.
+    /// Time between a response and the first byte of the next request.
     pub idle: Duration,
-    /// Time within which a client takes what waits for it, or 64 KiB of it.
+    /// Time within which a client must read all pending bytes of a response, or 64 KiB of them.
     pub write: Duration,
-    /// Time for which a connection that the server ends waits for more from the client, which is thrown away.
+    /// Time for which the server, after closing a connection, waits for more from a silent client. What arrives is
+    /// discarded.
     pub disconnect: Duration,
-    /// The same, of a client that goes on sending.
+    /// The same for a client that goes on sending.
     pub linger: Duration,
-    /// Time for which all is served after the gateway was asked to stop.
+    /// Time for which the gateway goes on serving everything after the signal to stop.
     pub drain: Duration,
-    /// Time within which those who have just connected send their request, before the gateway stops.
+    /// Time for clients that have just connected to send their request, before the gateway stops.
     pub settle: Duration,
-    /// Time to finish requests when the server stops; whole seconds.
+    /// Time for requests in progress to finish when the server stops, in whole seconds.
     pub finish: Duration,
-    /// Bytes of a client's answers that the kernel holds. Linux takes twice as much memory for them.
+    /// Bytes of a client's responses that the kernel buffers. Linux uses twice as much memory for them.
     pub send_buffer: usize,
-    /// Connections of all clients together.
+    /// Maximum number of connections of all clients together.
     pub connections: usize,
-    /// Connections of one address: all of an IPv4 address, the first 64 bits of an IPv6 address.
+    /// Maximum number of connections of one address: a whole IPv4 address, or the first 64 bits of an IPv6 address.
     pub per_address: usize,
-    /// Networks whose addresses have no limit of their own, because others connect through them.
+    /// Networks without a limit per address, because other clients connect through them (proxies).
     pub proxies: Vec<IpNet>,
-    /// Threads that serve; `None`: one for each processor.
+    /// Number of worker threads; `None`: one for each processor.
     pub workers: Option<usize>,
 }
 
@@ -59,8 +61,11 @@ impl Default for ServerLimits {
 }
 
 impl ServerLimits {
-    /// As the settings want them. `files`: how many files the process may have open, of which connections take three
-    /// quarters at most. `attended`: somebody sits at a terminal, and waits for no balancer when it is to stop.
+    /// Returns the limits for these settings.
+    ///
+    /// `files` is the number of files that the process may have open (`None`: unlimited); connections use at most three
+    /// quarters of it. `attended` says that the process runs in a terminal: it then stops without waiting for a load
+    /// balancer.
     pub fn new(settings: &Settings, files: Option<u64>, attended: bool) -> Self {
         let files = files.and_then(|files| usize::try_from(files / 4 * 3).ok()).unwrap_or(usize::MAX);
         let others = Self::default();
@@ -75,7 +80,7 @@ impl ServerLimits {
     }
 }
 
-/// A proxy on the same machine connects from here.
+/// Networks of a proxy on the same machine.
 fn loopback() -> [IpNet; 2] {
     [Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8).into(), Ipv6Net::from(Ipv6Addr::LOCALHOST).into()]
 }

@@ -1,6 +1,6 @@
-//! The end of a connection whose client may still be sending: what it sends is thrown away for a while. A connection that
-//! is closed with something unread is reset, and a reset takes the answer from a client that has not read it yet
-//! (RFC 9112 §9.6).
+//! Lingering close: after the server has closed a connection, it discards for a while what the client still sends.
+//! Closing a socket with unread bytes resets the connection, and a reset can destroy the response before the client has
+//! read it (RFC 9112 §9.6).
 
 use super::ServerLimits;
 use actix_web::rt::net::TcpStream;
@@ -16,20 +16,20 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// Bytes that are thrown away at once.
+/// Bytes discarded at once.
 const PIECE: usize = 16 * 1024;
-/// Bytes that are thrown away of one client.
+/// Maximum number of bytes discarded for one client.
 const MOST: usize = 256 * 1024 * 1024;
 
-/// Measures how long a client still sends.
+/// The state of a lingering close: its timers and the bytes discarded so far.
 pub(super) struct Lingering {
     silence: Duration,
     thrown: usize,
-    /// When it is over unless something comes.
+    /// When the time is over if the client sends nothing more.
     quiet: Pin<Box<Sleep>>,
-    /// When it is over, whatever still comes.
+    /// When the time is over even if the client goes on sending.
     end: Pin<Box<Sleep>>,
-    /// The same while the gateway stops.
+    /// The same as `end`, while the gateway shuts down.
     soon: Pin<Box<Sleep>>,
 }
 
@@ -40,7 +40,7 @@ impl Lingering {
         Self { silence: limits.disconnect, thrown: 0, quiet, end, soon }
     }
 
-    /// Throws away what comes: ready once nothing more comes, or too much, or for too long.
+    /// Discards what arrives. Ready once the client stops sending, or has sent too much or for too long.
     pub(super) fn poll(&mut self, stream: &mut TcpStream, stops: bool, context: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [MaybeUninit::uninit(); PIECE];
         loop {

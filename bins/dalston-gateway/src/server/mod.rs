@@ -1,9 +1,9 @@
-//! The HTTP server: actix-http on connections of our own, which bound what a client does not take.
+//! The HTTP server: actix-http on our own connection type, which limits how long a client may delay the server.
 //!
-//! actix-http bounds neither the requests that it decodes ahead, nor the time of a write, nor that of a further request's
-//! head. Its stream is the place where all can be done: a [`Connection`] passes one request at a time, passes none while an
-//! answer waits to be written, and ends when a write stays pending or a head stays half. [`TrackedService`] tells it when a
-//! request is served.
+//! actix-http limits neither the number of requests that it decodes ahead, nor the time of a write, nor the time of the
+//! head of a further request. All three can be limited in its stream: a [`Connection`] passes on one request at a time,
+//! passes on nothing while a response waits to be written, and ends when a write stays pending or a head stays
+//! incomplete. [`TrackedService`] notifies the connection when a request is being served.
 
 mod answering;
 mod blank_line;
@@ -38,16 +38,20 @@ use std::{
 };
 use tokio::io::AsyncWriteExt;
 
-/// Starts to serve the gateway on the listener. The server runs when it is polled. `Err`: the listener is none.
+/// Starts the HTTP server of the gateway on the listener.
+///
+/// The server runs when the returned future is polled. Returns an error if the socket is not a listener.
 pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &ServerLimits) -> io::Result<Server> {
-    // Accepted sockets inherit both. What the kernel holds for a client, it holds no longer than we would.
+    // Accepted sockets inherit both options. The second keeps the kernel from holding unsent data longer than the
+    // server would.
     set_socket_send_buffer_size(&listener, limits.send_buffer)?;
     set_tcp_user_timeout(&listener, u32::try_from(2 * limits.write.as_millis()).unwrap_or(u32::MAX))?;
     let mut builder = Server::build().disable_signals().shutdown_timeout(limits.finish.as_secs());
     if let Some(workers) = limits.workers {
         builder = builder.workers(workers);
     }
-    // Places are counted below: a worker that is full would stop the acceptance of connections for all.
+    // Connections are counted in `ConnectionSlots`: a worker at its limit would stop accepting connections for all
+    // clients.
     builder = builder.max_concurrent_connections(usize::MAX);
     let stop = builder.graceful_shutdown_signal();
     let places = Arc::new(ConnectionSlots::new(limits));
@@ -61,10 +65,10 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &ServerLim
                 async move { stop.notified().await }
             })
             .client_request_timeout(limits.head)
-            // None of its own: the connection lingers.
+            // No timeout in actix-http: the connection does the lingering close.
             .client_disconnect_timeout(Duration::ZERO)
             .keep_alive(limits.idle)
-            // A client that has gone is not waited for: nobody would read the answer.
+            // If the client disconnects, its request is cancelled: nobody would read the response.
             .h1_allow_half_closed(false)
             .on_connect_ext(|connection: &Connection, data| {
                 data.insert(connection.turn());
@@ -77,7 +81,7 @@ pub fn listen(listener: TcpListener, gateway: &Data<Gateway>, limits: &ServerLim
     Ok(builder.listen("dalston", listener, serve)?.run())
 }
 
-/// The connection with a client, if there is a place for it.
+/// Returns the connection with a client, or refuses it with 503 if no slot is free.
 async fn open(
     mut stream: TcpStream,
     places: Arc<ConnectionSlots>,
@@ -88,7 +92,7 @@ async fn open(
     if let Some(place) = places.take(peer.ip()) {
         return Ok((Connection::new(stream, place, limits, gateway), Protocol::Http1, Some(peer)));
     }
-    // A socket that has just begun has room for it: nobody waits here.
+    // The send buffer of a new socket has room for this, so the write does not block.
     stream.write_all(connection_slots::REFUSAL).await.map_err(DispatchError::Io)?;
     Err(DispatchError::Io(io::ErrorKind::QuotaExceeded.into()))
 }

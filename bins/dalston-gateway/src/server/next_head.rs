@@ -1,4 +1,4 @@
-//! How long a client may take for the head of a further request.
+//! Timeout for the head of each further request on a connection.
 
 use super::ConnectionTurn;
 use std::{
@@ -9,13 +9,13 @@ use std::{
 };
 use tokio::time::{Sleep, sleep};
 
-/// Measures how long the head of a further request takes. actix-http measures the first one, and the time between two
-/// requests until the first byte of the second one.
+/// Timeout for the head of a further request. actix-http itself limits the time of the first head, and the idle time
+/// between two requests up to the first byte of the second.
 pub(super) struct NextHead {
     time: Duration,
-    /// How many requests had begun before this head.
+    /// The number of requests that had begun before this head.
     behind: u64,
-    /// When it is over; `None` while nothing waits for the rest of a head: most come whole.
+    /// When the time is over; `None` while no incomplete head waits. Most heads arrive whole and need no timer.
     end: Option<Pin<Box<Sleep>>>,
 }
 
@@ -24,7 +24,7 @@ impl NextHead {
         Self { time, behind: 0, end: None }
     }
 
-    /// Bytes have passed to the dispatcher: a head begins, unless a request is served.
+    /// Records that bytes passed to the dispatcher: a head begins, unless a request is being served.
     pub(super) fn passed(&mut self, turn: &ConnectionTurn) {
         if !turn.is_serving() && self.behind != turn.requests() {
             self.behind = turn.requests();
@@ -32,7 +32,7 @@ impl NextHead {
         }
     }
 
-    /// The rest of what has passed does not come: ready once a head has begun and has not ended in time.
+    /// Called while the client sends nothing more. Ready once a head has begun and was not completed in time.
     pub(super) fn poll(&mut self, turn: &ConnectionTurn, context: &mut Context<'_>) -> Poll<()> {
         if self.behind == 0 || self.behind != turn.requests() {
             self.end = None;

@@ -1,4 +1,4 @@
-//! How long a client may let an answer wait.
+//! Timeout for clients that do not read their response.
 
 use std::{
     future::Future,
@@ -8,13 +8,14 @@ use std::{
 };
 use tokio::time::{Sleep, sleep};
 
-/// A client that takes so many bytes has time again. Whoever takes one byte now and then does not.
+/// A client that has taken this many bytes gets the full time again. Taking single bytes now and then does not extend
+/// it.
 const PROGRESS: usize = 64 * 1024;
 
-/// Measures how long a client lets an answer wait.
+/// Write timeout: measures how long a client leaves a response unread.
 pub(super) struct Patience {
     time: Duration,
-    /// When it is over; `None` while nothing waits.
+    /// When the time is over; `None` while no write is pending.
     end: Option<Pin<Box<Sleep>>>,
     taken: usize,
 }
@@ -24,17 +25,18 @@ impl Patience {
         Self { time, end: None, taken: 0 }
     }
 
-    /// Whether something waits.
+    /// Whether a write is pending.
     pub(super) const fn is_tried(&self) -> bool {
         self.end.is_some()
     }
 
-    /// Something waits: ready once it has done so for too long.
+    /// Called while a write is pending. Ready once the client has been too slow.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.end.get_or_insert_with(|| Box::pin(sleep(self.time))).as_mut().poll(context)
     }
 
-    /// The client has taken so many bytes. What waits still is to be polled again: a new time may have begun.
+    /// Records that the client has taken this many bytes. A pending write must be polled again, since the timer may
+    /// have been reset.
     pub(super) fn took(&mut self, bytes: usize) {
         let Some(end) = &mut self.end else { return };
         self.taken += bytes;
@@ -44,7 +46,7 @@ impl Patience {
         }
     }
 
-    /// Nothing waits any more.
+    /// Records that no write is pending any more.
     pub(super) fn rest(&mut self) {
         self.end = None;
         self.taken = 0;

@@ -1,4 +1,4 @@
-//! Whose turn it is on a connection.
+//! The state that a connection shares with the service that answers its requests.
 
 use actix_http::Payload;
 use actix_web::{error::PayloadError, web::Bytes};
@@ -11,8 +11,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// Whose turn it is: the client's, or the server's while it serves a request. Shared by the connection and by the
-/// service that answers its requests, which run on one thread.
+/// Whether the client or the server acts on a connection: the server does while it serves a request. Shared by the
+/// connection and by the service that answers its requests, which run on one thread.
 #[derive(Clone, Default)]
 pub(crate) struct ConnectionTurn(Rc<TurnState>);
 
@@ -20,17 +20,17 @@ pub(crate) struct ConnectionTurn(Rc<TurnState>);
 struct TurnState {
     is_serving: Cell<bool>,
     waits_for_body: Cell<bool>,
-    /// Whether the dispatcher has just written that the client shall continue.
+    /// Whether the dispatcher has just written `100 Continue`.
     has_continued: Cell<bool>,
-    /// Requests that were served or are.
+    /// The number of requests begun, including the current one.
     requests: Cell<u64>,
-    /// Who is to be woken when more may be read.
+    /// The reader to wake when more may be read.
     reader: RefCell<Option<Waker>>,
-    /// The address that the client reached.
+    /// The local address that the client connected to.
     local: Option<SocketAddr>,
 }
 
-/// A request that is served, until this is dropped.
+/// A guard: its request is being served until this is dropped.
 pub(super) struct Serving(ConnectionTurn);
 
 impl ConnectionTurn {
@@ -38,39 +38,39 @@ impl ConnectionTurn {
         Self(Rc::new(TurnState { local, ..TurnState::default() }))
     }
 
-    /// The server begins to serve a request.
+    /// Marks the start of a request. The server serves it until the guard is dropped.
     pub(super) fn begin(&self) -> Serving {
         self.0.is_serving.set(true);
         self.0.requests.set(self.0.requests.get() + 1);
         Serving(self.clone())
     }
 
-    /// Whether a request is served.
+    /// Whether a request is being served.
     pub(super) fn is_serving(&self) -> bool {
         self.0.is_serving.get()
     }
 
-    /// Requests that were served or are.
+    /// Returns the number of requests begun, including the current one.
     pub(super) fn requests(&self) -> u64 {
         self.0.requests.get()
     }
 
-    /// Whether the client may be read: no request is served, or the one that is waits for its body.
+    /// Whether more may be read: no request is being served, or the current one waits for its body.
     pub(super) fn may_read(&self) -> bool {
         !self.is_serving() || self.waits_for_body()
     }
 
-    /// Whether the request that is served waits for more of its body.
+    /// Whether the current request waits for more of its body.
     pub(super) fn waits_for_body(&self) -> bool {
         self.0.waits_for_body.get()
     }
 
-    /// Whether the next bytes that the dispatcher writes begin with `100 Continue`; asked once.
+    /// Whether the next bytes that the dispatcher writes begin with `100 Continue`. Returns `true` once per request.
     pub(super) fn takes_continue(&self) -> bool {
         self.0.has_continued.get() && self.0.has_continued.replace(false)
     }
 
-    /// The reader, which waits until more may be read.
+    /// Stores the waker of the reader until more may be read.
     pub(super) fn park(&self, context: &Context<'_>) {
         let mut reader = self.0.reader.borrow_mut();
         match &mut *reader {
@@ -86,14 +86,14 @@ impl ConnectionTurn {
         }
     }
 
-    /// The address that the client reached.
+    /// Returns the local address that the client connected to.
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
         self.0.local
     }
 }
 
 impl Serving {
-    /// The body of the request. `expects`: its client waits for `100 Continue`, which the dispatcher has written.
+    /// Wraps the body of the request. `expects`: the client waits for `100 Continue`, which the dispatcher has written.
     pub(super) fn body(&self, payload: Payload, expects: bool) -> RequestBody {
         self.0.0.has_continued.set(expects);
         RequestBody { payload, request: self.0.0.requests.get(), turn: self.0.clone() }
@@ -108,10 +108,10 @@ impl Drop for Serving {
     }
 }
 
-/// The body of a request. More of it is read when somebody waits for it.
+/// The body of a request. While a handler waits for it, the connection reads more.
 pub(super) struct RequestBody {
     payload: Payload,
-    /// Which request it is of: it may outlive the answer.
+    /// The number of the request. The body may outlive the response, and must not affect a later request then.
     request: u64,
     turn: ConnectionTurn,
 }

@@ -1,5 +1,5 @@
-//! A session: frames pass both ways until the client, the worker, the key or the gateway ends it. [`state`] decides what is
-//! next; here is the loop that does it.
+//! A session: frames pass both ways until the client, the worker, the key or the gateway ends it. [`state`] decides the
+//! next action; the loop here performs it.
 
 mod state;
 mod wire_protocol;
@@ -23,10 +23,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Longest time that a client may take to accept a frame, and a worker to send its last events to nobody.
+/// Maximum time for a client to accept a frame, and for a closing session to discard the worker's last events.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The sockets and the timers of a session.
+/// The sockets and timers of a session.
 struct SessionTask {
     outbox: SocketOutbox,
     messages: SocketMessages<Payload>,
@@ -34,7 +34,7 @@ struct SessionTask {
     alive: Keepalive,
 }
 
-/// Runs a session to its end. `idle` is the longest time without a message of the client.
+/// Runs a session to its end. `idle` is the maximum time without a message of the client.
 pub(crate) async fn run(
     outbox: SocketOutbox,
     messages: SocketMessages<Payload>,
@@ -50,7 +50,7 @@ pub(crate) async fn run(
         event = match state.on(event, clock.monotonic()) {
             SessionAction::Wait(interest) => task.wait(interest).await,
             SessionAction::Send(frame) => task.send(frame).await,
-            // This is the only sender, and there was room.
+            // This is the only sender, and the channel had room.
             SessionAction::Pass(frame) => match task.stream.worker.to.try_send(frame) {
                 Ok(()) => SessionEvent::Done,
                 Err(_) => SessionEvent::WorkerClosed,
@@ -73,7 +73,8 @@ impl SessionTask {
                 Ok(_) => SessionEvent::WorkerReady,
                 Err(_) => SessionEvent::WorkerClosed,
             },
-            // Before the client: an event makes room at the worker, and is where a client that takes nothing is noticed.
+            // Before the client: a worker event may make room at the worker, and sending it reveals a client that does
+            // not read.
             event = stream.worker.from.recv() => event.map_or(SessionEvent::WorkerGone, SessionEvent::Worker),
             message = messages.next(), if client => match message {
                 Some(Ok(message)) => {
@@ -92,7 +93,7 @@ impl SessionTask {
         }
     }
 
-    /// Writes a frame to the client. A signal to stop does not wait for a client that does not read.
+    /// Writes a frame to the client. A stop signal does not wait for a client that does not read.
     async fn send(&mut self, frame: OutboundFrame) -> SessionEvent {
         self.outbox.push(frame);
         tokio::select! {
@@ -105,8 +106,8 @@ impl SessionTask {
         }
     }
 
-    /// Closes the connection, whether the client takes the close or not. Meanwhile the worker sends its last events to
-    /// nobody; then its slot is freed.
+    /// Closes the connection, whether or not the client accepts the close frame. Meanwhile the last events of the
+    /// worker are discarded; then its slot is released.
     async fn close(self, closing: ClosingSession) {
         let Self { mut outbox, mut stream, .. } = self;
         let ClosingSession { end, mut outbound, worker, pending } = closing;
@@ -122,7 +123,7 @@ impl SessionTask {
                 }
                 Ok::<_, ClientGone>(())
             };
-            // A client that does not take it may still take the close.
+            // A client that does not read these texts may still read the close frame.
             let _ = timeout(PATIENCE, flushing).await;
             close(outbox, code, &reason).await;
         };
@@ -136,11 +137,11 @@ impl SessionTask {
     }
 }
 
-/// Asks the worker to end, and discards its events until the last.
+/// Asks the worker to end, and discards its events up to the last one.
 async fn drain_worker(stream: &mut Stream, pending: Option<ClientFrame>) {
     let worker = &mut stream.worker;
     let asking = async {
-        // A second request to end changes nothing.
+        // A second request to end has no effect.
         for frame in pending.into_iter().chain([ClientFrame::end()]) {
             if worker.to.send(frame).await.is_err() {
                 return;
@@ -151,13 +152,13 @@ async fn drain_worker(stream: &mut Stream, pending: Option<ClientFrame>) {
     tokio::join!(asking, discarding);
 }
 
-/// Waits until the service ends the session, or no longer knows it.
+/// Waits until the service ends the session, or drops its record of the session.
 async fn stop_signal(ending: &mut watch::Receiver<Option<CloseReason>>) -> SessionEvent {
     let changed = ending.changed().await;
     ending.borrow_and_update().filter(|_| changed.is_ok()).map_or(SessionEvent::Gone, SessionEvent::StopSignal)
 }
 
-/// Closes a connection with a code.
+/// Closes a connection with a code and a reason.
 pub(crate) async fn close(outbox: SocketOutbox, code: CloseCode, reason: &str) {
     let _ = timeout(PATIENCE, outbox.close(Some((code, reason)))).await;
 }

@@ -1,8 +1,8 @@
-//! State machine of a session. It does no I/O and reads no clock: it takes events with the time, and answers each with the
-//! one action that is next.
+//! State machine of a session. It does no I/O and reads no clock: it takes each event with the current time, and
+//! returns the next action.
 //!
-//! Back-pressure holds in both directions. While the worker has no room for a frame, nothing is read from the client; while
-//! the client does not take a text, nothing is read from the worker.
+//! Back-pressure works in both directions. While the worker has no room for a frame, nothing is read from the client.
+//! While the client does not accept a text, nothing is read from the worker.
 
 use super::wire_protocol::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol};
 use crate::{frames::ProtocolViolation, messages::SocketMessage, outbox::OutboundFrame};
@@ -12,43 +12,43 @@ use dalston_stream::{ClientFrame, StreamConfig, WorkerEvent, WorkerEventKind};
 use dalston_work::SessionId;
 use std::{borrow::Cow, mem, time::Duration};
 
-/// Longest time from the request to end until the worker has sent its last event.
+/// Maximum time from asking the worker to end until it has sent its last event.
 pub(super) const DRAIN: Duration = Duration::from_secs(10);
 
-/// What happened: the result of the last action, or what the session waited for.
+/// An event: the result of the last action, or what the session waited for.
 #[derive(Debug)]
 pub(super) enum SessionEvent {
-    /// The frame of the last action was written, or passed.
+    /// The frame of the last action was written or passed on.
     Done,
     /// The service ends the session.
     StopSignal(CloseReason),
-    /// A message of the client.
+    /// The client sent a message.
     Client(SocketMessage),
-    /// The client violates the WebSocket protocol.
+    /// The client violated the WebSocket protocol.
     ClientBroken(ProtocolViolation),
-    /// No message of the client within the idle time.
+    /// The client sent no message within the idle time.
     ClientIdle,
-    /// It is time to ping the client.
+    /// A keepalive ping is due.
     KeepaliveDue,
-    /// The client has disconnected or takes nothing, or the service no longer knows the session.
+    /// The client has disconnected or does not read, or the service no longer knows the session.
     Gone,
     /// The worker has room for a frame.
     WorkerReady,
-    /// The worker takes no more frames. What it sent before can still be read.
+    /// The worker accepts no more frames. Events that it sent before can still be read.
     WorkerClosed,
-    /// An event of the worker.
+    /// The worker sent an event.
     Worker(WorkerEvent),
     /// The worker has disconnected.
     WorkerGone,
-    /// The audio of the last action was reserved, or not.
+    /// The result of reserving the audio of the last action in the quota.
     AudioReserved(ServiceResult<()>),
-    /// The worker was replaced, or not: `Ok(false)` when no worker has room.
+    /// The result of replacing the worker. `Ok(false)`: no worker has capacity.
     WorkerReplaced(ServiceResult<bool>),
     /// The limit of the last [`Interest`] has passed.
     DeadlineReached,
 }
 
-/// What is to be done next. Its result is the next event.
+/// The next action. Its result is the next event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SessionAction {
     /// Wait for the next event.
@@ -57,31 +57,31 @@ pub(super) enum SessionAction {
     Send(OutboundFrame),
     /// Pass a frame to the worker, which has room for it.
     Pass(ClientFrame),
-    /// Reserve this many bytes of audio in the quota of the day.
+    /// Reserve this many bytes of audio in the daily quota.
     ReserveAudio(usize),
     /// Replace the worker by one with this configuration.
     ReplaceWorker(StreamConfig),
-    /// End the session as [`SessionState::into_closing`] says.
+    /// End the session as described by [`SessionState::into_closing`].
     Close,
 }
 
-/// Events to wait for, besides those that are always waited for: a signal to stop, the worker's events, the keepalive.
+/// Events to wait for, besides those always waited for: a stop signal, worker events, and the keepalive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Interest {
-    /// Read from the client. Without, the client waits, and its silence is not idleness.
+    /// Whether to read from the client. If not, the client has to wait, so its silence does not count as idle time.
     pub(super) client: bool,
-    /// Wait for room at the worker.
+    /// Whether to wait for room at the worker.
     pub(super) worker_room: bool,
-    /// Wait this long at most.
+    /// Maximum time to wait.
     pub(super) limit: Option<Duration>,
 }
 
-/// How a session ends.
+/// The end of a session.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SessionEnd {
     /// With a close code and a reason.
     Closed(CloseCode, Cow<'static, str>),
-    /// Without: nobody is there to read it, or the client has closed.
+    /// Without a close code: the client has disconnected, or has sent a close frame.
     Gone,
 }
 
@@ -91,23 +91,23 @@ impl SessionEnd {
     }
 }
 
-/// What is left to do when a session closes.
+/// What remains to be done when a session closes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ClosingSession {
     pub(super) end: SessionEnd,
-    /// Texts to write before the close.
+    /// Texts to write before the close frame.
     pub(super) outbound: OutboundQueue,
-    /// Whether the worker is to be asked to end and its last events awaited.
+    /// Whether the worker is still to be asked to end, and its last events awaited.
     pub(super) worker: WorkerInput,
-    /// A frame that the worker gets before.
+    /// A frame to pass to the worker before that request.
     pub(super) pending: Option<ClientFrame>,
 }
 
-/// Whether the worker takes frames.
+/// Whether the worker accepts frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WorkerInput {
     Open,
-    /// It takes no more, is gone, or has sent its last event.
+    /// The worker accepts no more frames, has disconnected, or has sent its last event.
     Closed,
 }
 
@@ -115,18 +115,18 @@ pub(super) enum WorkerInput {
 enum SessionPhase {
     /// Frames pass both ways.
     Open,
-    /// Nothing is read from the client any more; the worker sends its last events, until `until` at the latest.
+    /// Nothing more is read from the client; the worker sends its last events, until `until` at the latest.
     Draining {
         end: SessionEnd,
         until: Duration,
         /// Whether the request to end was passed to the worker.
         is_asked: bool,
     },
-    /// Only the close is left.
+    /// Only the close frame remains.
     Closing(SessionEnd),
 }
 
-/// Session of one client and one worker.
+/// State of a session between one client and one worker.
 pub(super) struct SessionState<P> {
     protocol: P,
     phase: SessionPhase,
@@ -138,7 +138,7 @@ pub(super) struct SessionState<P> {
 }
 
 impl<P: WireProtocol> SessionState<P> {
-    /// An open session. Its first event is [`SessionEvent::Done`].
+    /// Returns an open session. Its first event must be [`SessionEvent::Done`].
     pub(super) fn new(mut protocol: P, session: SessionId, config: &StreamConfig) -> Self {
         let mut outbound = OutboundQueue::new();
         protocol.begin(session, config, &mut outbound);
@@ -146,8 +146,10 @@ impl<P: WireProtocol> SessionState<P> {
         Self { protocol, phase, worker, outbound, pending: None, has_audio: false }
     }
 
-    /// Takes an event at a time of the monotonic clock, and returns the next action. Messages of the client are ignored
-    /// while the last [`Interest`] does not ask for them; so is everything once the action is [`SessionAction::Close`].
+    /// Handles an event at a time of the monotonic clock, and returns the next action.
+    ///
+    /// Messages of the client are ignored unless the last [`Interest`] asked for them. Once the action is
+    /// [`SessionAction::Close`], every event is ignored.
     pub(super) fn on(&mut self, event: SessionEvent, now: Duration) -> SessionAction {
         if matches!(self.phase, SessionPhase::Closing(_)) {
             return SessionAction::Close;
@@ -159,7 +161,7 @@ impl<P: WireProtocol> SessionState<P> {
                     return action;
                 }
             }
-            // The client waits: nobody asked for its message.
+            // The last interest did not ask for a client message.
             SessionEvent::Client(_) | SessionEvent::Done => {}
             SessionEvent::ClientBroken(broken) => self.close(violated(broken)),
             SessionEvent::ClientIdle => {
@@ -182,7 +184,7 @@ impl<P: WireProtocol> SessionState<P> {
         self.next(now)
     }
 
-    /// What is left to do, once the action is [`SessionAction::Close`].
+    /// Returns what remains to be done once the action is [`SessionAction::Close`].
     pub(super) fn into_closing(self) -> ClosingSession {
         let Self { phase, worker, outbound, pending, .. } = self;
         let end = match phase {
@@ -192,7 +194,7 @@ impl<P: WireProtocol> SessionState<P> {
         ClosingSession { end, outbound, worker, pending }
     }
 
-    /// The next action, where the event itself asks for none.
+    /// Returns the next action if the event itself requires none.
     fn next(&mut self, now: Duration) -> SessionAction {
         if matches!(self.phase, SessionPhase::Closing(_)) {
             return SessionAction::Close;
@@ -204,7 +206,7 @@ impl<P: WireProtocol> SessionState<P> {
             SessionPhase::Draining { until, .. } => Some(until.saturating_sub(now)),
             SessionPhase::Open | SessionPhase::Closing(_) => None,
         };
-        // A worker that keeps sending would end every wait before its limit.
+        // Checked here, because a worker that keeps sending would end every wait before its limit.
         if limit == Some(Duration::ZERO) {
             self.ended();
             return SessionAction::Close;
@@ -213,7 +215,7 @@ impl<P: WireProtocol> SessionState<P> {
         SessionAction::Wait(Interest { client: self.reads_client(), worker_room, limit })
     }
 
-    /// Back-pressure: nothing is read while a frame waits for the worker.
+    /// Back-pressure: nothing is read from the client while a frame waits for the worker.
     fn reads_client(&self) -> bool {
         matches!(self.phase, SessionPhase::Open) && self.worker == WorkerInput::Open && self.pending.is_none()
     }
@@ -222,7 +224,7 @@ impl<P: WireProtocol> SessionState<P> {
         self.pending.is_some() || matches!(self.phase, SessionPhase::Draining { is_asked: false, .. })
     }
 
-    /// Takes the next frame for the worker: that of the client, then the request to end.
+    /// Takes the next frame for the worker: first the client's frame, then the request to end.
     fn next_frame(&mut self) -> Option<ClientFrame> {
         if let Some(frame) = self.pending.take() {
             return Some(frame);
@@ -233,7 +235,7 @@ impl<P: WireProtocol> SessionState<P> {
         }
     }
 
-    /// Takes a message of the client. What is for the worker waits until it has room.
+    /// Handles a message of the client. A frame for the worker is kept until the worker has room.
     fn client(&mut self, message: SocketMessage) -> Option<SessionAction> {
         let message = match message {
             SocketMessage::Binary(audio) => ClientMessage::Audio(audio),
@@ -259,7 +261,8 @@ impl<P: WireProtocol> SessionState<P> {
         }
     }
 
-    /// Passes the audio on if the quota has room for it. Else the audio before it comes to its end.
+    /// Keeps the audio for the worker if the quota allows it. Otherwise the session drains, so that earlier audio is
+    /// still transcribed.
     fn audio_reserved(&mut self, reserved: &ServiceResult<()>, now: Duration) {
         match reserved {
             Ok(()) => self.has_audio |= matches!(&self.pending, Some(ClientFrame::Audio(audio)) if !audio.is_empty()),
@@ -288,7 +291,7 @@ impl<P: WireProtocol> SessionState<P> {
             }
             Err(_) => SessionEnd::closed(CloseCode::Error, "Internal error"),
         };
-        // The worker before was let go.
+        // The previous worker was already released.
         self.worker = WorkerInput::Closed;
         self.close(end);
     }
@@ -330,14 +333,14 @@ impl<P: WireProtocol> SessionState<P> {
         self.finish(SessionEnd::closed(CloseCode::Normal, "Session ended"));
     }
 
-    /// Begins to drain: the worker is asked to end. A session that drains already keeps its end and its deadline.
+    /// Starts to drain: the worker is asked to end. A session that is already draining keeps its end and its deadline.
     fn drain(&mut self, end: SessionEnd, now: Duration) {
         if matches!(self.phase, SessionPhase::Open) {
             self.phase = SessionPhase::Draining { end, until: now.saturating_add(DRAIN), is_asked: false };
         }
     }
 
-    /// Closes with the end for which the session drains, or with this one.
+    /// Closes the session with the end that it drains for, or else with this one.
     fn finish(&mut self, end: SessionEnd) {
         self.phase = match mem::replace(&mut self.phase, SessionPhase::Open) {
             SessionPhase::Open => SessionPhase::Closing(end),
@@ -345,7 +348,7 @@ impl<P: WireProtocol> SessionState<P> {
         };
     }
 
-    /// Closes with this end, without waiting for the worker.
+    /// Closes the session with this end, without waiting for the worker.
     fn close(&mut self, end: SessionEnd) {
         self.phase = SessionPhase::Closing(end);
     }
@@ -355,7 +358,7 @@ impl<P: WireProtocol> SessionState<P> {
     }
 }
 
-/// Close code of a violation of the WebSocket protocol (RFC 6455 §7.4.1).
+/// Returns the close code for a violation of the WebSocket protocol (RFC 6455 §7.4.1).
 fn violated(broken: ProtocolViolation) -> SessionEnd {
     match broken {
         ProtocolViolation::Protocol => SessionEnd::closed(CloseCode::Protocol, "Protocol error"),

@@ -1,5 +1,5 @@
-//! Wire protocols of a session: how a client's messages become frames for the worker, and the worker's events become
-//! texts for the client.
+//! Wire protocols of a session: they translate a client's messages into frames for the worker, and the worker's events
+//! into texts for the client.
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -10,41 +10,41 @@ use std::{borrow::Cow, collections::VecDeque};
 /// Texts that wait to be written to the client, in order.
 pub(crate) type OutboundQueue = VecDeque<ByteString>;
 
-/// Translation between one client and its worker. It does no I/O: what the client is to read is added to the queue.
+/// Translation between one client and its worker. Does no I/O: texts for the client are added to the queue.
 pub(crate) trait WireProtocol {
-    /// Queues what the client reads first.
+    /// Queues the greeting.
     fn begin(&mut self, session: SessionId, config: &StreamConfig, outbound: &mut OutboundQueue);
-    /// Translates a message of the client. `has_audio`: audio of this session was accepted before.
+    /// Translates a message of the client. `has_audio`: the session has accepted audio before.
     fn hear(&mut self, message: ClientMessage, has_audio: bool, outbound: &mut OutboundQueue) -> ClientAction;
     /// Translates an event of the worker.
     fn tell(&mut self, event: WorkerEvent, outbound: &mut OutboundQueue);
-    /// Queues an error of the gateway's own.
+    /// Queues an error that the gateway itself reports.
     fn fault(&mut self, fault: &SessionFault, outbound: &mut OutboundQueue);
 }
 
-/// Message of the client, without the control frames of the socket.
+/// A message of the client. Control frames of the socket are handled before.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ClientMessage {
     Audio(Bytes),
     Text(ByteString),
 }
 
-/// What a message of the client asks for.
+/// What a message of the client requires.
 pub(crate) enum ClientAction {
-    /// Nothing, or the answer is queued already.
+    /// Nothing, or the reply is already queued.
     Nothing,
-    /// To pass a frame to the worker.
+    /// Pass a frame to the worker.
     Pass(ClientFrame),
-    /// A worker with another configuration, in place of the present one.
+    /// Replace the worker by one with this configuration.
     Replace(StreamConfig),
 }
 
-/// Error that the client reads in its own protocol.
+/// An error, reported to the client in its own protocol.
 pub(crate) struct SessionFault {
-    /// Stable code.
+    /// Stable error code.
     pub(crate) code: &'static str,
     pub(crate) message: Cow<'static, str>,
-    /// Whether another session may succeed; `None` is left out of the message.
+    /// Whether another session may succeed. `None`: the message has no such field.
     pub(crate) recoverable: Option<bool>,
 }
 

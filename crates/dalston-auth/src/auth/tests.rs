@@ -1,4 +1,5 @@
-//! Scopes of a service's own: what they allow, who may give them, and what becomes of one that is named no more.
+//! A service's own scopes: what they permit, who may grant them, and what happens when a deployment no longer declares
+//! one.
 
 use crate::{
     Admission, Auth, AuthError, AuthRequest, MintedKey, NewKey, Permit, Rejection, RejectionReason, Requirement, Right,
@@ -24,7 +25,7 @@ impl Service {
         Self { store: Arc::new(<MemoryStore>::new(clock.clone())), clock }
     }
 
-    /// The service as it runs with scopes of these names.
+    /// The service, deployed with scopes of these names.
     fn naming(&self, names: &[&str]) -> Auth {
         let (clock, entropy) = (self.clock.clone(), Arc::new(SeededEntropy::new(u64::try_from(names.len()).unwrap())));
         Auth::builder(self.store.clone()).world(clock, entropy).scopes(names).build().unwrap()
@@ -43,7 +44,7 @@ async fn enter(auth: &Auth, secret: &str, need: Requirement) -> Result<Admission
         .map_err(|Rejection { refusal, .. }| refusal)
 }
 
-/// The permit of an admin key, to manage keys with.
+/// Returns the permit of a new admin key, to manage keys with.
 async fn admin(auth: &Auth) -> Permit<rights::Admin> {
     let made = create(auth, "admin").await;
     enter(auth, made.secret.expose(), Requirement::Scope(Scope::Admin)).await.unwrap().permit().unwrap()
@@ -90,7 +91,8 @@ async fn a_scope_that_is_named_no_more_stays_allows_nothing_and_comes_back() {
     assert_eq!(rotated.key.key.scopes, made.key.key.scopes);
     let again = service.naming(&OWN);
     assert!(enter(&again, rotated.secret.expose(), NotesRead::need()).await.is_ok());
-    // The scope that the key got on the way is one that its admin has by then too.
+    // The rotated key regained `notes:read` in the deployment that declares it. `admin` includes every own scope, so
+    // the admin that rotated the key granted nothing beyond its own scopes.
     assert!(admin.scopes().grants(Scope::Admin));
 }
 
@@ -123,7 +125,8 @@ async fn nobody_gives_or_takes_over_what_an_admin_does_not_include() {
         let made = create(&auth, &scopes.to_string()).await.key.key.id;
         assert_eq!(auth.keys().update(&admin, made, &rename()).await.unwrap_err(), beyond);
         assert_eq!(auth.keys().rotate(&admin, made, Overlap::none(), None).await.unwrap_err(), beyond);
-        // Revoking takes away: only the platform's keys are not the tenant's.
+        // Revoking grants nothing, so an admin may revoke every key of its tenant. A key with `platform` does not
+        // belong to the tenant.
         assert_eq!(auth.keys().revoke(&admin, made).await.is_ok(), scope != Scope::Platform, "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! The feed of changes: what other nodes change reaches this one's cache, and its observers.
+//! The change feed: invalidates cached keys that other nodes have changed, and notifies the gate's observers.
 
 use crate::{ChangeFeedConsumer, Gate};
 use dalston_model::{SharedClock, Timestamp};
@@ -13,36 +13,38 @@ use tokio::{
     time::sleep,
 };
 
-/// Changes are looked for at least so often, within a quarter of the freshness bound; with a bound of zero too, as
-/// streams go by them.
+/// The bounds of the poll interval, which is a quarter of the freshness bound. The upper bound applies however long the
+/// freshness bound is. The lower bound applies with a freshness bound of zero too, as open streams depend on the feed.
 const LEAST_BEAT: Duration = Duration::from_millis(10);
 const MOST_BEAT: Duration = Duration::from_millis(250);
-/// And so long apart, however often the store says that there are any.
+/// Minimum interval between polls, however often the store sends notifications.
 const LEAST_PAUSE: Duration = Duration::from_millis(1);
 
-/// Follows the record of changes of a store for one gate. Without it each request asks the store.
+/// Follows the change feed of a store for one gate. Without it, each request reads the store.
 pub struct ChangeFeed {
     store: Arc<dyn FeedStore>,
     follower: Mutex<ChangeFeedConsumer>,
-    /// How often changes are looked for, whether or not the store says that there are any.
+    /// The poll interval, which applies whether or not the store sends notifications.
     beat: Duration,
     clock: SharedClock,
     position: RwLock<FeedPosition>,
 }
 
-/// How far the record of changes was read.
+/// The position in the change feed up to which this node has read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FeedPosition {
     /// Whether the last read succeeded; `None` before the first.
     pub is_current: Option<bool>,
-    /// The number of the last change that was read.
+    /// The sequence number of the last change that was read.
     pub seq: u64,
-    /// When that was.
+    /// When the feed was last read to its end, by the store's clock; `None` before the first time.
     pub read_at: Option<Timestamp>,
 }
 
 impl ChangeFeed {
-    /// The feed of `store` for the gate, which begins where the record ends now.
+    /// Opens the change feed of `store` for the gate, starting at the current end of the feed.
+    ///
+    /// Fails if the store cannot be read.
     pub async fn open(gate: &Gate, store: Arc<dyn FeedStore>) -> StoreResult<Self> {
         let mut follower = gate.feed_consumer(store.clone());
         follower.poll().await?;
@@ -51,12 +53,14 @@ impl ChangeFeed {
         Ok(Self { store, follower, beat, clock, position: RwLock::default() })
     }
 
-    /// How far the record was read.
+    /// Returns the position up to which the feed was read.
     pub fn position(&self) -> FeedPosition {
         *self.position.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what changed since the last time. The gate's observers are told of each change.
+    /// Reads all changes since the last call, and notifies the gate's observers of each.
+    ///
+    /// Fails with the error of the store, which is logged. The next call retries.
     pub async fn follow(&self) -> StoreResult<()> {
         let mut follower = self.follower.lock().await;
         loop {
@@ -80,12 +84,14 @@ impl ChangeFeed {
         }
     }
 
-    /// Follows until `stopping` changes or its other end is dropped: at each beat, and as soon as the store says that
-    /// something changed. Outages are logged, and end nothing.
+    /// Follows the feed until `stopping` changes or its sender is dropped.
+    ///
+    /// Polls at each interval, and as soon as the store notifies of a change. Outages are logged, and do not end the
+    /// task.
     pub async fn run(&self, mut stopping: watch::Receiver<()>) {
         let mut woken = pin!(self.woken(None));
         loop {
-            // What failed was logged, and is tried again.
+            // A failure is logged already. The next iteration retries.
             let _ = self.follow().await;
             tokio::select! {
                 _ = stopping.changed() => return,
@@ -99,12 +105,13 @@ impl ChangeFeed {
         change(&mut self.position.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Waits until there may be something to follow, and gives what to wait with the next time. It may take for ever: a
-    /// store that answers no more holds up no beat.
+    /// Waits until there may be changes to read, and returns the notifier to wait with the next time.
+    ///
+    /// It may never return if the store does not answer. The caller therefore polls at each interval as well.
     async fn woken(&self, wakes: Option<Box<dyn ChangeNotifier>>) -> Option<Box<dyn ChangeNotifier>> {
         let Some(mut wakes) = wakes else {
             return match self.store.notifier().await {
-                // Opened first, then read: nothing falls in between.
+                // Subscribe before reading, so that no change in between is missed.
                 Ok(wakes) => Some(wakes),
                 Err(error) => {
                     tracing::warn!(
@@ -117,7 +124,7 @@ impl ChangeFeed {
                 }
             };
         };
-        // However many changes are made at once, they are read together.
+        // Changes that are made in a burst are read together.
         sleep(LEAST_PAUSE).await;
         match wakes.next().await {
             Ok(()) => Some(wakes),

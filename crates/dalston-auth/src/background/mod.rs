@@ -1,5 +1,6 @@
-//! What a node does beside its requests: it follows the changes that other nodes make, and writes the usage that it
-//! counted. Each is a value that whoever runs the node runs until it stops.
+//! Background tasks of a node: it follows the change feed of its store, and writes the usage that it has counted.
+//!
+//! Each task is a value with a `run` method. The owner of the node runs it until the node stops.
 
 mod change_feed;
 mod usage_writer;

@@ -1,4 +1,4 @@
-//! Writes the usage that a gate counted.
+//! Writes the usage that a gate has counted to the store.
 
 use crate::Gate;
 use std::{sync::Arc, time::Duration};
@@ -7,30 +7,33 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-/// Usage is written so often.
+/// Interval between two writes of the usage.
 const TICK: Duration = Duration::from_secs(1);
-/// Between two steps of it, others write.
+/// Pause between two batches, in which other processes can write to the same database.
 const PAUSE: Duration = Duration::from_millis(5);
-/// At the stop, a step that failed is retried so soon.
+/// At shutdown, interval before a failed batch is retried.
 const RETRY: Duration = Duration::from_millis(100);
-/// At the stop, one step takes no longer, however often it is retried: a stop does not wait for a store that is away.
+/// At shutdown, time limit of one batch including its retries, so that the shutdown does not wait for an unreachable
+/// store.
 const LAST_STEP: Duration = Duration::from_secs(5);
-/// And all steps together: of half a million keys on a slow disk.
+/// At shutdown, time limit of all batches together: enough for half a million keys on a slow disk.
 const LAST: Duration = Duration::from_secs(30);
 
-/// Writes the usage that a gate counted, in steps that take a store some ten milliseconds each.
+/// Writes the usage that a gate has counted, in batches that take the store some ten milliseconds each.
 pub struct UsageWriter {
     gate: Arc<Gate>,
 }
 
 impl UsageWriter {
-    /// Of this gate.
+    /// Creates a writer of the gate's usage.
     pub const fn new(gate: Arc<Gate>) -> Self {
         Self { gate }
     }
 
-    /// Writes what was counted until now, with pauses between the steps: other processes that write to the same database
-    /// get their turn. What fails waits for the next call.
+    /// Writes the usage that was counted so far.
+    ///
+    /// Pauses between batches, so that other processes can write to the same database. If a batch fails, the error is
+    /// logged, and the next call retries it.
     pub async fn write(&self) {
         self.gate.gather_usage();
         loop {
@@ -51,7 +54,8 @@ impl UsageWriter {
         }
     }
 
-    /// Writes each second, until `stopping` changes or its other end is dropped. No step is cut off.
+    /// Writes once per second, until `stopping` changes or its sender is dropped. A batch that is being written is
+    /// completed first.
     pub async fn run(&self, mut stopping: watch::Receiver<()>) {
         let mut seconds = interval(TICK);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -64,7 +68,10 @@ impl UsageWriter {
         }
     }
 
-    /// Writes all that is left, as long as the store takes it: at the stop. What it does not take is lost, and logged.
+    /// Writes all remaining usage at shutdown.
+    ///
+    /// Takes 5 s per batch and 30 s in total at most. If the store does not accept the rest by then, it is lost, and
+    /// the loss is logged.
     pub async fn finish(&self) {
         let written = timeout(LAST, async {
             self.gate.gather_usage();
@@ -81,7 +88,7 @@ impl UsageWriter {
         }
     }
 
-    /// Writes one step, retried until the store takes it. Returns whether there was anything to write.
+    /// Writes one batch, and retries it until the store accepts it. Returns whether there was anything to write.
     async fn step(&self) -> bool {
         loop {
             match self.gate.write_usage().await {

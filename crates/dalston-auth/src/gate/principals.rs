@@ -1,4 +1,4 @@
-//! The principals of a gate: those that present no credential, those that are looked at again, and those that change.
+//! Principals of a gate: those without a credential, revalidation, and changes of principals.
 
 use super::Gate;
 use crate::{Caller, Observation, PrincipalChange, PrincipalObserver, RejectionReason, scheme::process::ProcessScheme};
@@ -6,10 +6,14 @@ use dalston_model::{Actor, Door, Key, KeyId, RequestId, Source, TenantId};
 use std::sync::Arc;
 
 impl Gate {
-    /// The caller as it is now: for whatever acts on when the request was authenticated long ago. Each kind of principal
-    /// is revalidated by its credential scheme; a kind that no scheme vouches for is refused. Fails with
-    /// [`RejectionReason::InvalidCredential`] once the principal is no more, with [`RejectionReason::InsufficientScope`] where it may no
-    /// longer work in the caller's tenant, and with [`RejectionReason::Unavailable`] in an outage.
+    /// Revalidates the principal of a caller, and returns the caller with its current state.
+    ///
+    /// Call it when acting for a caller that was authenticated long ago. The credential scheme of its kind revalidates
+    /// the principal; a kind without a scheme is refused.
+    ///
+    /// Fails with [`RejectionReason::InvalidCredential`] if the principal is no longer valid, with
+    /// [`RejectionReason::InsufficientScope`] if it may no longer work in the caller's tenant, and with
+    /// [`RejectionReason::Unavailable`] in an outage.
     pub async fn revalidate(&self, caller: &Caller) -> Result<Caller, RejectionReason> {
         let principal = caller.principal();
         let scheme = self.schemes.iter().find(|scheme| scheme.vouches_for(principal.kind));
@@ -17,46 +21,51 @@ impl Gate {
         caller.renewed(standing)
     }
 
-    /// The operator at the command line, in the tenant `default`: may do everything. `reason` says what for, and goes
-    /// into the log.
+    /// Returns the operator at the command line, in the tenant `default`, who may do everything.
+    ///
+    /// `reason` states the purpose, and is logged.
     pub fn operator(&self, reason: &'static str) -> Caller {
         tracing::debug!(event = "operator.authorized", reason, "authorized the operator");
         let source = Source { actor: Actor::Operator, door: Door::Cli, address: None, request_id: None };
         Caller::new(ProcessScheme::operator(), source)
     }
 
-    /// The gateway of its own accord: may do everything. `reason` says what for, and goes into the log.
+    /// Returns the gateway itself as a caller that may do everything, for what it does on its own account.
+    ///
+    /// `reason` states the purpose, and is logged.
     pub fn internal(&self, reason: &'static str) -> Caller {
         tracing::debug!(event = "gateway.authorized", reason, "authorized the gateway itself");
         Caller::new(ProcessScheme::gateway(), Source::gateway())
     }
 
-    /// The user of the chat with this id: an administrator, or a guest. The chat itself must vouch for the id: one that
-    /// somebody writes into a header or a body proves nothing.
+    /// Returns the caller for the chat user with this id: an administrator or a guest.
+    ///
+    /// The id must come from the chat itself. An id that a client writes into a header or a body proves nothing.
     pub fn chat_user(&self, user: i64, request_id: Option<RequestId>) -> Caller {
         let source = Source { actor: Actor::Gateway, door: Door::Chat, address: None, request_id };
         Caller::new(self.chat.user(user), source)
     }
 
-    /// Tells this observer of each principal that changes, for as long as what it gives is kept.
+    /// Registers an observer of changes of principals, until the returned [`Observation`] is dropped.
     pub fn observe(&self, observer: Arc<dyn PrincipalObserver>) -> Observation {
         self.observers.add(observer)
     }
 
-    /// A key was changed here, and is now this: the cache forgets it, and its observers are told.
+    /// Evicts a key that was changed on this node from the cache, and notifies the observers. `key` is its new state.
     pub fn key_changed(&self, key: &Key) {
         self.changed(key.id);
         self.observers.principal_changed(&PrincipalChange::of_key(key, &self.scopes, self.now()));
     }
 
-    /// A key was revoked here: the cache forgets it, and its observers are told.
+    /// Evicts a key that was revoked on this node from the cache, and notifies the observers.
     pub fn key_revoked(&self, tenant: &TenantId, key: KeyId) {
         self.changed(key);
         let change = PrincipalChange { actor: Actor::Key(key), tenant: tenant.clone(), now: None };
         self.observers.principal_changed(&change);
     }
 
-    /// A change of the key was made here, or may have been: what memory knows of it is forgotten at once.
+    /// Evicts a key that was changed on this node, or may have been, from the cache at once. Observers are not
+    /// notified.
     pub fn changed(&self, key: KeyId) {
         self.directory.freshness().changed(key);
     }

@@ -1,11 +1,12 @@
-//! What a gate asks storage for, each part by itself.
+//! The storage of a gate, split by purpose.
 
 use super::unrecorded::Unrecorded;
 use dalston_model::SharedClock;
 use dalston_store::{FeedStore, KeyLookup, KvStore, MemoryStore, SharedKeyStorage, TenantStore, UsageStore};
 use std::sync::Arc;
 
-/// Where a gate looks keys up, and where it leaves what it counts. Less than a key storage: a gate manages no keys.
+/// Where a gate reads keys and tenants, and writes usage. It needs less than a full key storage, because it manages no
+/// keys.
 #[derive(Clone)]
 pub struct GateStorage {
     pub(crate) keys: Arc<dyn KeyLookup>,
@@ -22,8 +23,10 @@ impl From<SharedKeyStorage> for GateStorage {
 }
 
 impl GateStorage {
-    /// Keys of a table of one's own. What else a gate needs is kept in this process: the tenant `default`, and tickets. What
-    /// would be recorded goes into the log.
+    /// Uses the keys of the service's own table. The rest is kept in this process: the tenant `default`, and tickets.
+    /// Audit entries are logged.
+    ///
+    /// Usage is kept in this process too, unless there is a store for it.
     pub(crate) fn of_table(keys: Arc<dyn KeyLookup>, usage: Option<Arc<dyn UsageStore>>, clock: SharedClock) -> Self {
         let feed = Arc::new(Unrecorded { clock: clock.clone() });
         let rest: Arc<MemoryStore> = Arc::new(MemoryStore::new(clock));

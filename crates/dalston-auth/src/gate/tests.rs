@@ -1,4 +1,4 @@
-//! The gate over the memory engine: what is decided from memory, and at what cost.
+//! The gate over the in-memory store: what it decides from the cache, and at what cost.
 
 use super::*;
 use crate::{
@@ -26,7 +26,7 @@ struct Fixture {
     key: Key,
 }
 
-/// What a future without a real wait gives.
+/// Returns the output of a future that does not really wait.
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(given) => given,
@@ -42,7 +42,7 @@ fn decided(entry: GateStep) -> Option<Result<Admission, Rejection>> {
 }
 
 impl Fixture {
-    /// A gate that has heard of its one key.
+    /// A gate that has read the change feed, and a store with one key.
     fn new(rate_limit: Option<u32>) -> Self {
         Self::with(rate_limit, Administrators::new(vec![7]))
     }
@@ -111,7 +111,7 @@ impl Fixture {
         }
     }
 
-    /// What is decided without asking the store.
+    /// Returns the decision, if it needs no call of the store.
     fn try_enter(&self, need: Requirement) -> Option<Result<Admission, Rejection>> {
         decided(self.gate.try_authenticate_cached(&self.attempt(), need))
     }
@@ -229,12 +229,12 @@ fn each_kind_of_principal_is_revalidated_and_an_unknown_one_refused() {
     assert_eq!(gate.chat_user(7, None).scopes(), ScopeSet::ADMIN);
     assert!(gate.chat_user(8, None).is_guest() && !gate.chat_user(7, None).is_guest());
 
-    // An administrator that the settings name no more is a guest.
+    // An administrator that the settings no longer name is a guest.
     let other = Fixture::with(None, Administrators::default()).gate;
     let renewed = now(other.revalidate(&gate.chat_user(7, None))).unwrap();
     assert!(renewed.is_guest() && renewed.scopes() == ScopeSet::NONE);
 
-    // The next credential kind: no scheme vouches for it yet.
+    // A future kind of credential: no scheme vouches for it yet.
     let session = Principal { kind: PrincipalKind::new("session"), ..key.principal() };
     let caller = Caller::new(Identity::Other(Arc::new(session)), Source::gateway());
     assert_eq!(now(gate.revalidate(&caller)).unwrap_err(), RejectionReason::InvalidCredential);
@@ -246,7 +246,7 @@ fn each_kind_of_principal_is_revalidated_and_an_unknown_one_refused() {
     assert_eq!(now(gate.revalidate(&key)).unwrap_err(), RejectionReason::InvalidCredential);
 }
 
-/// Remembers the changes that it is told.
+/// Records the changes that it is notified of.
 #[derive(Default)]
 struct Told(std::sync::Mutex<Vec<PrincipalChange>>);
 
@@ -256,7 +256,7 @@ impl PrincipalObserver for Told {
     }
 }
 
-/// Panics at each change.
+/// Panics on each change.
 struct Faulty;
 
 impl PrincipalObserver for Faulty {
@@ -280,7 +280,7 @@ fn observers_are_told_the_same_of_a_change_made_here_and_of_one_that_is_followed
     let changes = std::mem::take(&mut *told.0.lock().unwrap());
     assert_eq!(changes.len(), 2);
     assert!(changes.iter().all(|change| *change == changes[0] && change.now.is_none()));
-    // Whoever is gone is told nothing.
+    // A dropped observation is not notified.
     drop((faulty, observation));
     fixture.gate.key_changed(&fixture.key);
     assert!(told.0.lock().unwrap().is_empty());

@@ -1,16 +1,16 @@
-//! The record of changes of keys that another program manages: there is none.
+//! The change feed of keys that another program manages: an empty one.
 
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, SharedClock, Timestamp};
 use dalston_store::{AuditPage, AuditQuery, ChangeNotifier, ChangesResult, Checkpoint, FeedStore, StoreResult};
 use std::future::pending;
 
-/// A record that never changes. What would be written to it goes into the log, so that nothing grows in memory.
+/// A change feed without changes. Audit entries are logged instead of stored, so that memory does not grow.
 pub(crate) struct Unrecorded {
     pub(crate) clock: SharedClock,
 }
 
-/// Never ends: nobody tells of a change.
+/// A notifier that never returns, because there are no changes.
 struct NoChanges;
 
 #[async_trait]

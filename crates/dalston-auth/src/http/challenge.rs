@@ -1,9 +1,9 @@
-//! What a refused client is challenged with (RFC 6750 §3).
+//! Challenges of rejected requests: the value of `WWW-Authenticate` (RFC 6750 §3).
 
 use crate::RejectionReason;
 use dalston_model::Scope;
 
-/// The parameters of a challenge behind its realm.
+/// The parameters of a challenge that follow the realm.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Challenge {
     Bare,
@@ -13,7 +13,7 @@ pub(super) enum Challenge {
 }
 
 impl Challenge {
-    /// The challenge of a refusal; none where another credential would change nothing.
+    /// Returns the challenge for a rejection; `None` where a different credential would not help.
     pub(super) const fn of(refusal: RejectionReason) -> Option<Self> {
         match refusal {
             RejectionReason::MissingCredential(_) => Some(Self::Bare),
@@ -28,7 +28,7 @@ impl Challenge {
         }
     }
 
-    /// The value of `WWW-Authenticate`.
+    /// Returns the value of `WWW-Authenticate`.
     pub(super) fn value(self, realm: &str) -> String {
         let bearer = format!("Bearer realm=\"{realm}\"");
         match self {

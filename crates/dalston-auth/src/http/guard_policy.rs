@@ -1,4 +1,4 @@
-//! How a guard in front of a route asks the gate: the same for every server.
+//! The policy of a route guard: how it consults the gate. It is the same for every HTTP server.
 
 use super::{QueryKeys, RequestInfo};
 use crate::{
@@ -8,7 +8,9 @@ use crate::{
 use dalston_model::{Door, ErrorCode};
 use std::sync::Arc;
 
-/// What each method of a route needs, and where its credentials are taken. `M` is the server's type of methods.
+/// What each method of a route requires, and where its credentials are accepted.
+///
+/// `M` is the server's type of HTTP methods.
 pub struct GuardPolicy<M> {
     gate: Arc<Gate>,
     needs: Arc<Vec<(M, Option<Requirement>)>>,
@@ -19,45 +21,53 @@ pub struct GuardPolicy<M> {
 }
 
 impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
-    /// A need for each method, where `None` asks nobody; `otherwise` of methods that are not listed.
+    /// Creates a policy with a requirement for each method.
+    ///
+    /// `None` makes a method public: it is not authenticated. `otherwise` is the requirement of methods that are not
+    /// listed. By default, keys in the query are accepted according to [`QueryKeys::default`], and the interface
+    /// is [`Door::Http`].
     pub fn new(gate: Arc<Gate>, needs: Vec<(M, Option<Requirement>)>, otherwise: Requirement) -> Self {
         let (query_keys, door) = (QueryKeys::default(), Door::Http);
         Self { gate, needs: Arc::new(needs), otherwise, query_keys, door, route: "" }
     }
 
-    /// Where a key in the query is taken.
+    /// Sets where a key in the query is accepted.
     #[must_use]
     pub fn query_keys(self, query_keys: QueryKeys) -> Self {
         Self { query_keys, ..self }
     }
 
-    /// The door that the route is. At [`Door::Stream`] the handler delivers refusals, where the request is a WebSocket
-    /// handshake: a browser reads no refused one.
+    /// Sets the interface that the route belongs to.
+    ///
+    /// At [`Door::Stream`] the handler delivers rejections of a WebSocket handshake, because a browser does not expose
+    /// the response of a rejected handshake to the page.
     #[must_use]
     pub fn door(self, door: Door) -> Self {
         Self { door, ..self }
     }
 
-    /// The pattern of the route, for the record of the master key's uses.
+    /// Sets the route pattern, for the audit log of master key uses.
     #[must_use]
     pub fn route(self, route: &'static str) -> Self {
         Self { route, ..self }
     }
 
-    /// The gate that is asked.
+    /// Returns the gate.
     pub const fn gate(&self) -> &Arc<Gate> {
         &self.gate
     }
 
-    /// What the method needs; `None` asks nobody. HEAD is GET without its body.
+    /// Returns the requirement of the method; `None` if it is public. HEAD has the requirement of GET.
     pub fn need(&self, method: &M) -> Option<Requirement> {
         let is_head = method.as_ref() == "HEAD";
         let is = |of: &M| if is_head { of.as_ref() == "GET" } else { of == method };
         self.needs.iter().find(|(of, _)| is(of)).map_or(Some(self.otherwise), |(_, need)| *need)
     }
 
-    /// Asks the gate about a request: its method, its query as the client sent it, its headers with names in any case.
-    /// The head is read once, however the gate decides.
+    /// Authenticates and authorizes a request.
+    ///
+    /// Takes its method, its raw query, and its headers, whose names may be in any case. The head is read only once,
+    /// even if the decision needs a call of the store.
     pub fn authenticate<'a>(
         &self,
         method: &'a M,
@@ -80,17 +90,20 @@ impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
         self.gate.try_authenticate_cached(&attempt, need)
     }
 
-    /// Whether the guard answers for a refusal itself. A handler does only where a WebSocket can carry it.
+    /// Returns whether the guard itself answers a rejection.
+    ///
+    /// It does, except for a WebSocket handshake at [`Door::Stream`]: there the handler sends the rejection over the
+    /// WebSocket. The codes `unavailable` and `not_found` are HTTP responses even then.
     pub fn answers(&self, refusal: RejectionReason, is_handshake: impl FnOnce() -> bool) -> bool {
         let stays_http = matches!(refusal.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
         self.door != Door::Stream || stays_http || !is_handshake()
     }
 
-    /// Where credentials are taken.
+    /// Returns which locations accept credentials.
     fn places(&self) -> CredentialLocations {
         let stream = self.door == Door::Stream;
         let query = match self.query_keys {
-            // The specification of MCP forbids it (MCP-03).
+            // The specification of MCP forbids credentials in the query (MCP-03).
             _ if self.door == Door::Mcp => false,
             QueryKeys::All => true,
             QueryKeys::Stream => stream,
@@ -108,8 +121,9 @@ impl<M> Clone for GuardPolicy<M> {
     }
 }
 
-/// Whether a request opens a WebSocket (RFC 6455 §4.2.1), as a handler will see it. `header` gives the first value of a
-/// header, by its name in lower case.
+/// Returns whether a request is a WebSocket handshake (RFC 6455 §4.2.1) that the handler will accept as one.
+///
+/// `header` returns the first value of a header by its lower-case name.
 pub fn is_handshake<'a>(method: &str, header: impl Fn(&'static str) -> Option<&'a [u8]>) -> bool {
     let names = |name, word: &str| {
         let value = header(name).and_then(text).unwrap_or_default();

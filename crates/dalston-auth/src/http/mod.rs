@@ -1,5 +1,6 @@
-//! HTTP without a server: how refusals read, where credentials are taken, whose address a request comes from. Plain data,
-//! so that each server's middleware only carries it over into its own types.
+//! HTTP without a server: the text of rejections, the locations of credentials, and the client address of a request.
+//!
+//! Everything here is plain data. The middleware of each server only converts it to and from the server's types.
 
 mod challenge;
 mod guard_policy;

@@ -1,4 +1,4 @@
-//! Refusals as `application/problem+json` (RFC 9457): one shape on every route of every server.
+//! Errors as `application/problem+json` (RFC 9457), in the same form on every route of every server.
 
 use super::{
     RATE_LIMIT,
@@ -11,13 +11,13 @@ use dalston_model::{ErrorCode, RequestId};
 use serde_json::{Value, json};
 use std::{borrow::Cow, fmt};
 
-/// Seconds after which a client may ask an unavailable store again.
+/// Seconds after which a client may retry when the store is unavailable.
 const ASK_AGAIN: &str = "1";
 
-/// A header: its name in lower case, and its value.
+/// A header: its lower-case name and its value.
 type ProblemHeader = (Cow<'static, str>, String);
 
-/// A refusal or a fault, as HTTP tells it.
+/// An error response, independent of the HTTP server.
 ///
 /// ```
 /// use dalston_auth::{Rejection, Product, RejectionReason, http::ProblemDetails};
@@ -44,20 +44,22 @@ struct ProblemParts {
     headers: Vec<ProblemHeader>,
 }
 
-/// The response of a problem, which a server carries over into its own type.
+/// The response of a problem, which a server converts into its own type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProblemAnswer {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// The headers in their order, `Content-Type` among them. A value that no header can have is for the server to leave
-    /// out.
+    /// The headers in their order, `Content-Type` included. The server must omit a value that is not a valid header
+    /// value.
     pub headers: Vec<ProblemHeader>,
     /// The body: JSON.
     pub body: String,
 }
 
 impl ProblemDetails {
-    /// The problem of a code, with what the client reads.
+    /// Creates the problem of an error code, with the status of the code. `detail` is the text for the client.
+    ///
+    /// [`ErrorCode::Unavailable`] adds `Retry-After: 1`.
     pub fn new(code: ErrorCode, detail: impl Into<Cow<'static, str>>) -> Self {
         let problem = Self(Box::new(ProblemParts {
             status: status_of(code),
@@ -72,14 +74,14 @@ impl ProblemDetails {
         if code == ErrorCode::Unavailable { problem.with_header("retry-after", ASK_AGAIN) } else { problem }
     }
 
-    /// A request that is not well-formed: 400.
+    /// Creates the problem of a malformed request: status 400.
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
         let mut problem = Self::new(ErrorCode::InvalidRequest, detail);
         problem.0.status = 400;
         problem
     }
 
-    /// What a bare status of a framework means.
+    /// Returns the problem for a status that a framework produced without a problem body.
     pub fn of_status(status: u16) -> Self {
         match status {
             404 => Self::new(ErrorCode::NotFound, "No such route"),
@@ -93,44 +95,48 @@ impl ProblemDetails {
         }
     }
 
-    /// Whether an answer of this `Content-Type` stays as a handler gave it. Frameworks answer in plain text or not at all;
-    /// JSON is a handler's own, like the report that it is not ready.
+    /// Returns whether an error response with this `Content-Type` keeps its body.
+    ///
+    /// Frameworks respond with plain text or an empty body, which a problem replaces. JSON was written by a handler,
+    /// such as the readiness report.
     pub fn keeps(content_type: &[u8]) -> bool {
         content_type.starts_with(b"application/problem+json") || content_type.starts_with(b"application/json")
     }
 
-    /// With the fields that are not acceptable.
+    /// Adds the list of unacceptable fields (`errors`).
     #[must_use]
     pub fn with_errors(mut self, errors: Value) -> Self {
         self.0.errors = errors;
         self
     }
 
-    /// With what came of the parts of the request.
+    /// Adds the results of the parts of the request (`result`).
     #[must_use]
     pub fn with_result(mut self, result: Value) -> Self {
         self.0.result = result;
         self
     }
 
-    /// With another header, whose name is in lower case.
+    /// Adds a header. The name must be in lower case.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.0.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         self.0.status
     }
 
-    /// The code.
+    /// Returns the error code.
     pub fn code(&self) -> ErrorCode {
         self.0.code
     }
 
-    /// The response, in the names of the product. `request_id` is null without one.
+    /// Renders the response, with the realm and the problem type of the product.
+    ///
+    /// Without `request_id`, the body's `request_id` is null.
     pub fn answer(&self, request_id: Option<&RequestId>, product: &Product) -> ProblemAnswer {
         let ProblemParts { status, code, detail, errors, result, of_quota, challenge, headers } = &*self.0;
         let mut body = json!({
@@ -157,7 +163,7 @@ impl ProblemDetails {
     }
 }
 
-/// The URI of a code's problem type; that of a used-up quota is registered with IANA.
+/// Returns the URI of a code's problem type. The type of an exceeded quota is registered with IANA.
 fn kind(code: ErrorCode, of_quota: bool, product: &Product) -> String {
     if of_quota {
         "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
@@ -166,7 +172,7 @@ fn kind(code: ErrorCode, of_quota: bool, product: &Product) -> String {
     }
 }
 
-/// RFC 6750 §3 for credentials, draft-ietf-httpapi-ratelimit-headers for limits.
+/// Converts a rejection: credentials by RFC 6750 §3, rate limits by draft-ietf-httpapi-ratelimit-headers.
 impl From<Rejection> for ProblemDetails {
     fn from(denied: Rejection) -> Self {
         let refusal = denied.refusal;
@@ -206,7 +212,7 @@ mod tests {
         RateLimitDecision { admitted: false, limit: RateLimit::new(60).unwrap(), remaining: 0, resets_in: 7 }
     }
 
-    /// The headers of a refusal but its content type, one a line.
+    /// Returns the headers of a rejection except its content type, one per line.
     fn headers(denied: Rejection) -> String {
         let answer = ProblemDetails::from(denied).answer(None, &Product::named("notes").unwrap());
         assert_eq!(answer.headers.last().map(|(name, _)| &**name), Some("content-type"));
@@ -238,7 +244,7 @@ mod tests {
         ] {
             assert_eq!(headers(refusal.into()), expected, "{refusal:?}");
         }
-        // A limited key that may not do what it asked.
+        // A rejected request of a key with a rate limit.
         let denied = Rejection { refusal: RejectionReason::UnknownTenant, verdict: Some(verdict()) };
         assert_eq!(headers(denied), "ratelimit-policy: \"key\";q=60;w=60\nratelimit: \"key\";r=0;t=7");
     }

@@ -1,11 +1,11 @@
-//! The headers of a rate limit (draft-ietf-httpapi-ratelimit-headers).
+//! The rate limit headers (draft-ietf-httpapi-ratelimit-headers).
 
 use dalston_limit::{HeaderBuf, RateLimitDecision};
 
-/// Their names, in lower case: the policy, and what is left of it.
+/// The names of the headers, in lower case: the policy, and the remaining quota.
 pub const RATE_LIMIT: [&str; 2] = ["ratelimit-policy", "ratelimit"];
 
-/// Their values, in the order of [`RATE_LIMIT`]. Allocates nothing.
+/// Returns the values of the headers, in the order of [`RATE_LIMIT`]. Does not allocate.
 pub fn rate_limit(verdict: &RateLimitDecision) -> [HeaderBuf; 2] {
     [verdict.policy(), verdict.state()]
 }

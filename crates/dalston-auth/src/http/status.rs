@@ -1,8 +1,8 @@
-//! The HTTP status of each error code, and its title.
+//! The HTTP status and the title of each error code.
 
 use dalston_model::ErrorCode;
 
-/// The status of a code: the one place where HTTP learns what the codes mean.
+/// Returns the HTTP status of an error code. This is the only mapping of codes to HTTP.
 pub const fn status_of(code: ErrorCode) -> u16 {
     match code {
         ErrorCode::MissingCredential | ErrorCode::InvalidCredential => 401,
@@ -25,7 +25,7 @@ pub const fn status_of(code: ErrorCode) -> u16 {
     }
 }
 
-/// The title of such a status: its reason phrase in IANA's registry as HTTP libraries carry it.
+/// Returns the title of such a status: its reason phrase in IANA's registry, as HTTP libraries spell it.
 pub(super) const fn title_of(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",

@@ -3,18 +3,22 @@
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
-/// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Nobody else's is (BRUTE-02).
+/// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted. The headers of any other peer are ignored
+/// (BRUTE-02).
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// These networks.
+    /// Creates the set from the networks of the proxies.
     pub const fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 
-    /// The client's address, by the peer of the socket and the values of [`FORWARDED_FOR`](super::FORWARDED_FOR), which
-    /// are asked for only when the peer is trusted. Read right to left: the first address that is no trusted proxy.
+    /// Returns the client's address.
+    ///
+    /// `peer` is the peer of the socket. `forwarded` returns the values of [`FORWARDED_FOR`](super::FORWARDED_FOR), and
+    /// is called only if the peer is trusted. The addresses are read from right to left, up to the first one that is
+    /// not a trusted proxy. An entry that is not an address ends the list.
     pub fn client<'a, V: IntoIterator<Item = &'a [u8]>>(&self, peer: IpAddr, forwarded: impl FnOnce() -> V) -> IpAddr {
         let mut client = peer.to_canonical();
         if !self.trusts(client) {
@@ -32,11 +36,12 @@ impl TrustedProxies {
         client
     }
 
-    /// The scheme that the client used, by the peer of the socket and the value of
-    /// [`FORWARDED_PROTO`](super::FORWARDED_PROTO): `https` where a trusted proxy says so.
+    /// Returns the scheme that the client used: `https` if a trusted proxy reports it, and `http` otherwise.
+    ///
+    /// `peer` is the peer of the socket, and `forwarded` the value of [`FORWARDED_PROTO`](super::FORWARDED_PROTO).
     pub fn scheme(&self, peer: Option<IpAddr>, forwarded: Option<&[u8]>) -> &'static str {
         let by_proxy = peer.is_some_and(|peer| self.trusts(peer.to_canonical()));
-        // Of several proxies the first in the list is the one that the client reached.
+        // With several proxies, the first entry is of the proxy that the client connected to.
         let first = forwarded.unwrap_or_default().split(|byte| *byte == b',').next().unwrap_or_default();
         if by_proxy && first.trim_ascii().eq_ignore_ascii_case(b"https") { "https" } else { "http" }
     }
@@ -46,7 +51,7 @@ impl TrustedProxies {
     }
 }
 
-/// An address as proxies write it: with or without a port, an IPv6 address with or without brackets.
+/// Parses an address as proxies write it: with or without a port, and an IPv6 address with or without brackets.
 fn address(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
     bare.parse().ok().or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()))
@@ -89,7 +94,7 @@ mod tests {
             ("[2001:db8::1]", "2001:db8::1"),
             ("2001:db8::1", "2001:db8::1"),
             ("[::ffff:203.0.113.9]:1", "203.0.113.9"),
-            // What is no address ends the list.
+            // An entry that is not an address ends the list.
             ("203.0.113.9:x", "10.0.0.1"),
             ("[203.0.113.9", "10.0.0.1"),
             ("203.0.113.9:", "10.0.0.1"),

@@ -1,4 +1,4 @@
-//! The directory over a store of one key that can be slow, wrong, or away.
+//! The key cache over a store with one key, which can be slow, outdated or unavailable.
 
 use super::*;
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ const OTHER: KeyDigest = KeyDigest::new([8; 32]);
 /// Stands for a key whose changes have no numbers.
 const NO_NUMBER: u64 = u64::MAX;
 
-/// One key behind one digest, or an outage.
+/// A store with one key behind one digest. It can simulate an outage.
 struct OneKey {
     clock: Arc<ManualClock>,
     key: Mutex<Key>,
@@ -71,7 +71,7 @@ impl OneKey {
     }
 }
 
-/// A directory that has just heard of all changes.
+/// A key cache that has just read the change feed.
 fn fixture(stale: bool) -> (Arc<KeyCache>, Arc<OneKey>, Arc<ManualClock>) {
     fixture_of(stale, true)
 }
@@ -117,7 +117,7 @@ fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// What a request is told at once.
+/// Returns the result of a lookup that does not have to wait.
 fn ask(directory: &Arc<KeyCache>, digest: &KeyDigest) -> StoreResult<Option<Arc<CachedKey>>> {
     if let Some(holder) = directory.get(digest, directory.clock.monotonic()) {
         return Ok(Some(holder));
@@ -202,7 +202,7 @@ fn what_was_read_before_a_change_was_heard_is_not_kept_after_it() {
     assert!(poll(overtaken.as_mut()).is_pending());
     store.key.lock().unwrap().enabled = false;
     directory.freshness.changed(store.key().id);
-    // It came when the change was known, and does not take what was read before.
+    // This lookup began after the change was known, so it must not use the result of the earlier read.
     let mut later = Box::pin(directory.find(&DIGEST));
     assert!(poll(later.as_mut()).is_pending());
     store.is_slow.store(false, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Users of the chat, whose ids the chat itself vouches for: they present no credential.
+//! Users of the chat. They present no credential: the chat itself vouches for their ids.
 
 use super::{Authentication, CredentialScheme};
 use crate::{
@@ -13,16 +13,16 @@ use std::{sync::Arc, time::Duration};
 
 /// The kind of an administrator of the chat.
 const ADMINISTRATOR: PrincipalKind = PrincipalKind::new("chat_admin");
-/// The kind of anybody else in the chat.
+/// The kind of every other user of the chat.
 pub(crate) const GUEST: PrincipalKind = PrincipalKind::new("chat_guest");
 
-/// Tells the administrators of the settings from the guests.
+/// Distinguishes the administrators, whom the settings name, from the guests.
 pub(crate) struct ChatScheme {
     pub(crate) administrators: Administrators,
 }
 
 impl ChatScheme {
-    /// The user of this id.
+    /// Returns the identity of the user with this id.
     pub(crate) fn user(&self, user: i64) -> Identity {
         let (kind, actor, scopes) = if self.administrators.ids().contains(&user) {
             (ADMINISTRATOR, Actor::ChatAdmin(user), ScopeSet::ADMIN)

@@ -1,4 +1,4 @@
-//! API keys: `Authorization: Bearer dk_…`, `X-API-Key`, and the query where that is taken.
+//! API keys: `Authorization: Bearer dk_…`, `X-API-Key`, and the query parameter on routes that accept it.
 
 use super::{Authenticated, Authentication, CredentialScheme};
 use crate::{
@@ -9,7 +9,7 @@ use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::{sync::Arc, time::Duration};
 
-/// Authenticates keys: from the cache, or by one read of the store for each key.
+/// Authenticates keys from the cache, or by one read of the store per key.
 pub(crate) struct KeyScheme {
     pub(crate) format: KeyFormat,
     pub(crate) digester: Digester,
@@ -32,7 +32,7 @@ impl CredentialScheme for KeyScheme {
         }
         let (directory, pepper) = (self.directory.clone(), self.pepper.clone());
         let lookup = async move {
-            // The directory has logged why.
+            // The cache has logged the cause.
             let found = directory.find(&digest).await.map_err(|_| RejectionReason::Unavailable)?;
             if found.is_some() {
                 pepper.proven();

@@ -1,4 +1,4 @@
-//! The master key: the operator's own secret, taken as a bearer token only.
+//! The master key: the operator's own secret, accepted only as a bearer token.
 
 use super::{Authenticated, Authentication, CredentialScheme};
 use crate::{AuthRequest, Credential, MasterKeys, RejectionReason, credential::CredentialLocation, standing::Identity};
@@ -13,7 +13,7 @@ use futures_util::{
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
-/// The kind of a principal that came with the master key.
+/// The kind of a principal that was authenticated with the master key.
 const KIND: PrincipalKind = PrincipalKind::new("master");
 
 /// Authenticates the master keys of the settings. Each use is written to the audit log first.
@@ -52,7 +52,8 @@ impl CredentialScheme for MasterScheme {
         let entry =
             AuditEntry { time: self.clock.now(), tenant, source, action: KeyAction::MASTER_USED, target, detail };
         let feed = self.feed.clone();
-        // In the tenant that the request names, whatever comes of it. What cannot be recorded is not done.
+        // Recorded in the tenant that the request names, whether or not the request succeeds. If the use cannot be
+        // recorded, the request is rejected.
         let record = async move {
             feed.record(&entry).await.map_err(|error| {
                 tracing::error!(event = "master_key.record_failed", %error, "could not record a use of the master key");
@@ -67,7 +68,7 @@ impl CredentialScheme for MasterScheme {
         kind == KIND
     }
 
-    /// The master keys in force change with a restart only.
+    /// Always succeeds: the master keys change only with a restart.
     fn revalidate<'a>(&'a self, _: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>> {
         ready(Ok(Self::standing())).boxed()
     }

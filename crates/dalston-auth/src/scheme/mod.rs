@@ -1,5 +1,7 @@
-//! Credential schemes: one file for each kind of credential. A scheme recognises its credentials by place and shape,
-//! authenticates them, and revalidates the principals that it authenticated before. The gate has a list of them.
+//! Credential schemes: one file per kind of credential.
+//!
+//! A scheme recognises its credentials by location and format, authenticates them, and revalidates principals that it
+//! authenticated earlier. The gate holds a list of schemes.
 
 pub(crate) mod chat;
 pub(crate) mod key;
@@ -14,45 +16,48 @@ use std::time::Duration;
 
 /// One kind of credential.
 pub(crate) trait CredentialScheme: Send + Sync {
-    /// Whether this scheme takes credentials from this location. The gate asks it about no others.
+    /// Returns whether this scheme accepts credentials from this location. The gate passes it no others.
     fn takes_from(&self, location: CredentialLocation) -> bool;
 
-    /// Authenticates a credential of this scheme, from memory where that is known to be right. `at` is the node's
-    /// monotonic time.
+    /// Authenticates a credential of this scheme, from the cache where the cache is known to be current.
+    ///
+    /// `at` is the node's monotonic time.
     fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, at: Duration) -> Authentication;
 
-    /// Whether principals of this kind are this scheme's.
+    /// Returns whether principals of this kind belong to this scheme.
     fn vouches_for(&self, kind: PrincipalKind) -> bool;
 
-    /// The principal as it is now: for whoever acts on when the request was authenticated long ago. Fails with
-    /// [`RejectionReason::InvalidCredential`] once it is no more, and with [`RejectionReason::Unavailable`] in an outage.
+    /// Returns the current state of a principal, for a caller that was authenticated long ago.
+    ///
+    /// Fails with [`RejectionReason::InvalidCredential`] if the principal is no longer valid, and with
+    /// [`RejectionReason::Unavailable`] in an outage.
     fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>>;
 }
 
-/// What a scheme says of a credential.
+/// The result of a scheme for a credential.
 pub(crate) enum Authentication {
-    /// It is of another scheme.
+    /// The credential belongs to another scheme.
     Unrecognised,
-    /// It has the place or the shape of this scheme, and is nobody's.
+    /// The credential has the location or format of this scheme, but is invalid.
     Failed,
-    /// It is authenticated, from memory.
+    /// The credential is valid, according to the cache.
     Known(Authenticated),
-    /// The store must be asked. `None`: it is nobody's.
+    /// The store must be asked. The future returns `None` if the credential is invalid.
     Lookup(BoxFuture<'static, Result<Option<Authenticated>, RejectionReason>>),
 }
 
-/// An authenticated principal, and what its credential says besides.
+/// An authenticated principal, and the terms of its credential.
 pub(crate) struct Authenticated {
     pub(crate) standing: Identity,
-    /// What a ticket was made for.
+    /// The terms of a ticket, if the credential is one.
     pub(crate) ticket: Option<Box<TicketTerms>>,
 }
 
-/// What a ticket was made for.
+/// The terms under which a ticket was issued.
 pub(crate) struct TicketTerms {
-    /// The tenant that it works in.
+    /// The tenant that the ticket works in.
     pub(crate) tenant: TenantId,
-    /// How long what it opens may last.
+    /// The maximum duration of a session that the ticket opens.
     pub(crate) session_limit: Option<Duration>,
 }
 

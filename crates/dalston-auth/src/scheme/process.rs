@@ -1,5 +1,6 @@
-//! The process itself: the operator at its command line, and the gateway of its own accord. Neither presents a
-//! credential: whoever runs the program has the store.
+//! The process itself: the operator at the command line, and the gateway on its own account.
+//!
+//! Neither presents a credential: a user who can run the program has access to the store anyway.
 
 use super::{Authentication, CredentialScheme};
 use crate::{AuthRequest, Credential, RejectionReason, credential::CredentialLocation, standing::Identity};
@@ -13,16 +14,16 @@ use std::{sync::Arc, time::Duration};
 /// The kind of the gateway itself.
 const GATEWAY: PrincipalKind = PrincipalKind::new("gateway");
 
-/// Stands for the process. Its principals live as long as it runs.
+/// Revalidates the principals of the process. They are valid for as long as it runs.
 pub(crate) struct ProcessScheme;
 
 impl ProcessScheme {
-    /// The operator.
+    /// Returns the identity of the operator.
     pub(crate) fn operator() -> Identity {
         Identity::Other(Arc::new(Principal::operator(TenantId::first().clone())))
     }
 
-    /// The gateway.
+    /// Returns the identity of the gateway.
     pub(crate) fn gateway() -> Identity {
         let operator = Principal::operator(TenantId::first().clone());
         Identity::Other(Arc::new(Principal { kind: GATEWAY, actor: Actor::Gateway, ..operator }))

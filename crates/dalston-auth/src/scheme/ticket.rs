@@ -1,4 +1,4 @@
-//! Tickets: one-use credentials of browsers, which stand for a key at one route.
+//! Tickets: single-use credentials for browsers. A ticket acts as a key at one route.
 
 use super::{Authenticated, Authentication, CredentialScheme, TicketTerms};
 use crate::{
@@ -11,7 +11,7 @@ use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use std::time::Duration;
 
-/// Authenticates tickets. Each is used up by the first attempt, whatever comes of it.
+/// Authenticates tickets. The first attempt consumes a ticket, whether or not it succeeds.
 pub(crate) struct TicketScheme {
     pub(crate) digester: Digester,
     pub(crate) keys: LiveKeys,
@@ -31,7 +31,7 @@ impl CredentialScheme for TicketScheme {
         let name = Ticket::name(&self.digester, &secret);
         let keys = self.keys.clone();
         let (route, origin) = (attempt.asked.route.to_owned(), attempt.origin.map(str::to_owned));
-        // It names its tenant itself.
+        // A ticket names its tenant itself, so a request that also names one is rejected.
         let names_tenant = attempt.tenant.is_some();
         let lookup = async move {
             let taken = keys.storage.notes.take_entry(&name).await.map_err(|error| {

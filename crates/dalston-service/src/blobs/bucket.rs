@@ -20,40 +20,40 @@ use tokio::{
     time::timeout,
 };
 
-/// A connection is made in time, or not.
+/// Timeout for connecting.
 const CONNECT: Duration = Duration::from_secs(5);
-/// A step that takes longer is an outage: a part that goes, a piece that comes.
+/// Timeout of one step, such as sending a part or receiving a piece. A timeout counts as an outage.
 const STEP: Duration = Duration::from_mins(1);
-/// A bucket that does not answer holds up a start for so long.
+/// Maximum time that an unresponsive bucket delays the start.
 const CHECK: Duration = Duration::from_secs(10);
-/// How often, and for how long, a request is made again.
+/// Maximum number of retries of a request, and maximum total time for them.
 const RETRIES: usize = 3;
 const RETRYING: Duration = Duration::from_secs(15);
-/// What goes in one part: the least that S3 takes; of 10,000 parts an object is 48 GiB.
+/// Size of an uploaded part in bytes: the minimum of S3. The maximum of 10,000 parts allows objects of 48 GiB.
 const PART: usize = 5 * 1024 * 1024;
-/// Parts that are under way at once.
+/// Maximum number of parts in flight.
 const PARTS: usize = 2;
-/// What is read of a file at once.
+/// Number of bytes read from a file at a time.
 const PIECE: usize = 256 * 1024;
 
-/// Where the bucket is, and who asks.
+/// The location of a bucket, and the credentials for it.
 #[derive(Debug, Clone)]
 pub struct BucketParts {
-    /// The bucket.
+    /// The name of the bucket.
     pub bucket: String,
-    /// What all names begin with, without a slash at either end.
+    /// The prefix of all object names, without a slash at either end.
     pub prefix: String,
-    /// The server, if it is not Amazon's.
+    /// The URL of the server; `None` for Amazon's.
     pub endpoint: Option<String>,
-    /// Its region.
+    /// The region.
     pub region: String,
-    /// Who asks.
+    /// The access key id.
     pub access_key: String,
-    /// The key.
+    /// The secret access key.
     pub secret_key: SecretText,
 }
 
-/// A bucket.
+/// A client of a bucket.
 pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     prefix: String,
@@ -61,10 +61,10 @@ pub struct Bucket {
     answered: Mutex<Option<bool>>,
 }
 
-/// Why a bucket cannot be used until somebody changes a setting or a permission.
+/// Why the bucket is unusable until a setting or a permission changes.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum BucketError {
-    /// The server knows no such bucket.
+    /// The server has no such bucket.
     #[error("the server has no such bucket")]
     Missing,
     /// The server refuses this action.
@@ -75,16 +75,16 @@ pub enum BucketError {
     Forbidden(&'static str),
 }
 
-/// An object that was listed.
+/// An object in a listing.
 pub(super) struct ListedObject {
-    /// Its name within its folder.
+    /// The object's name within its folder.
     pub(super) name: String,
-    /// When it was written.
+    /// When the object was last modified.
     pub(super) modified: Timestamp,
 }
 
 impl Bucket {
-    /// The bucket of these settings. Asks nobody yet.
+    /// Creates a client with these settings. Makes no request.
     pub fn open(parts: BucketParts) -> io::Result<Self> {
         dalston_tls::install_provider();
         let options = ClientOptions::new().with_connect_timeout(CONNECT).with_timeout_disabled();
@@ -94,12 +94,12 @@ impl Bucket {
             .with_region(parts.region)
             .with_access_key_id(parts.access_key)
             .with_secret_access_key(parts.secret_key.expose())
-            // Not every server deletes many at once.
+            // Not every server supports bulk delete.
             .with_disable_bulk_delete(true)
             .with_client_options(options)
             .with_retry(retry);
         if let Some(endpoint) = parts.endpoint {
-            // The setting says whether it goes in the clear.
+            // The scheme of the configured endpoint determines whether plain HTTP is used.
             builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
         }
         let store = builder.build().map_err(io::Error::other)?;
@@ -111,8 +111,9 @@ impl Bucket {
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes, reads, lists and deletes an object, to find out what the settings and permissions do not allow. An outage
-    /// is no error: it is logged, and may end.
+    /// Writes, reads, lists and deletes a test object, to find missing settings and permissions.
+    ///
+    /// An outage is logged and is not an error, since it may end.
     pub(super) async fn check(&self) -> Result<(), BucketError> {
         let path = self.within("check", None);
         let get = async || self.store.get(&path).await?.bytes().await.map(drop);
@@ -120,7 +121,7 @@ impl Bucket {
         let checked = async {
             examined("PutObject", self.store.put(&path, "".into()).await.map(drop))?;
             examined("GetObject", get().await)?;
-            // The crate does not tell why a list failed. A server that has just answered twice refuses it.
+            // `object_store` does not report why a list failed. A server that has just answered twice refuses it.
             list().await.map_err(|_| BucketFlaw::Lasting(BucketError::Forbidden("ListBucket")))?;
             examined("DeleteObject", self.store.delete(&path).await)
         };
@@ -141,7 +142,7 @@ impl Bucket {
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(is_answered);
     }
 
-    /// The same result, which tells whether the bucket answers.
+    /// Returns the result unchanged, and records whether the bucket answered.
     fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
         match &result {
             Err(error) if is_outage(error) => self.note(false),
@@ -151,8 +152,11 @@ impl Bucket {
         result
     }
 
-    /// What "no such object" means: it is true where the bucket itself is there, and an outage anywhere else. The
-    /// server, and whatever stands before it, says both with 404.
+    /// Distinguishes a missing object from a missing bucket: the server, or a proxy in front of it, answers 404 to
+    /// both.
+    ///
+    /// Lists the bucket after a "not found". If that succeeds, the object is missing; otherwise the failure is an
+    /// outage.
     async fn located<T>(&self, result: io::Result<T>) -> io::Result<T> {
         let is_missing = result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         if is_missing {
@@ -161,10 +165,10 @@ impl Bucket {
         result
     }
 
-    /// Puts a file, part by part.
+    /// Uploads a file as an object, part by part.
     pub(super) async fn put(&self, blob: &Blob, from: &Path) -> io::Result<()> {
-        // Of an object that is written, "not found" tells of its bucket.
         let file = File::open(from).await?;
+        // On a write, "not found" refers to the bucket, and is an outage.
         let put = self.put_parts(blob, file).await.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => io::Error::new(io::ErrorKind::HostUnreachable, error),
             _ => error,
@@ -189,14 +193,14 @@ impl Bucket {
         match sent.await {
             Ok(()) => step(parts.finish()).await.map(|_| ()),
             Err(error) => {
-                // What the server keeps of an upload that did not end is for a rule of the bucket.
+                // If the abort fails, a lifecycle rule of the bucket must delete the parts that the server keeps.
                 let _ = step(parts.abort()).await;
                 Err(error)
             }
         }
     }
 
-    /// Brings an object into a file, in the place of what it held.
+    /// Downloads an object into a file, which is overwritten if it exists.
     pub(super) async fn fetch(&self, blob: &Blob, to: &Path) -> io::Result<()> {
         let fetched = self.fetch_pieces(blob, to).await;
         self.noted(self.located(fetched).await)
@@ -211,7 +215,7 @@ impl Bucket {
         file.flush().await
     }
 
-    /// Whether there is such an object.
+    /// Whether the object exists.
     pub(super) async fn has(&self, blob: &Blob) -> io::Result<bool> {
         let found = step(self.store.head(&self.path(blob))).await;
         match self.noted(self.located(found).await) {
@@ -221,13 +225,13 @@ impl Bucket {
         }
     }
 
-    /// Deletes an object, if it is there.
+    /// Deletes an object, if it exists.
     pub(super) async fn delete(&self, blob: &Blob) -> io::Result<()> {
         let deleted = step(self.store.delete(&self.path(blob))).await;
         super::folder::gone(self.noted(self.located(deleted).await))
     }
 
-    /// Up to `limit` objects of a folder, after the one of this name, in the order of their names.
+    /// Lists up to `limit` objects of a folder whose names come after `after`, ordered by name.
     pub(super) async fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> io::Result<Vec<ListedObject>> {
         self.noted(self.listed(folder, after, limit).await)
     }
@@ -242,7 +246,7 @@ impl Bucket {
         while listed.len() < limit
             && let Some(object) = timeout(STEP, found.next()).await?
         {
-            // A folder without objects is an empty list: "not found" tells of the bucket.
+            // A folder without objects yields an empty list, so "not found" refers to the bucket.
             let object = object.map_err(|error| outage(&error))?;
             let modified = Timestamp::from_micros(object.last_modified.timestamp_micros());
             listed.push(ListedObject { name: object.location.filename().unwrap_or_default().to_owned(), modified });
@@ -259,12 +263,12 @@ impl Bucket {
     }
 }
 
-/// A step with a deadline.
+/// Runs one step with a timeout of [`STEP`].
 async fn step<T>(asked: impl Future<Output = object_store::Result<T>>) -> io::Result<T> {
     timeout(STEP, asked).await?.map_err(|error| fault(&error))
 }
 
-/// What an error of the store is as one of a file. The text of the store is for the log, and names no key.
+/// Converts an error of the object store to an I/O error. Its text is for the log and contains no secret key.
 fn fault(error: &Error) -> io::Error {
     match error {
         Error::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, error.to_string()),
@@ -276,12 +280,12 @@ fn outage(error: &Error) -> io::Error {
     io::Error::new(io::ErrorKind::HostUnreachable, error.to_string())
 }
 
-/// Whether an error is one of the bucket, and not of this machine.
+/// Whether the error is an outage of the bucket, not an error of this machine.
 pub(crate) fn is_outage(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::HostUnreachable | io::ErrorKind::TimedOut)
 }
 
-/// What a check found.
+/// A problem that a check found.
 enum BucketFlaw {
     Lasting(BucketError),
     Outage(String),

@@ -7,16 +7,16 @@ use std::{
 };
 use tokio::fs::{self, File};
 
-/// The folders.
+/// The paths of the folders.
 pub(super) struct Folder {
-    /// What arrives.
+    /// The folder of arriving uploads.
     pub(super) staged: PathBuf,
     /// The data folder.
     data: PathBuf,
 }
 
 impl Folder {
-    /// Within `data`, made where they are not there.
+    /// Opens the folders within `data`, and creates them if they do not exist.
     pub(super) async fn open(data: &Path) -> io::Result<Self> {
         let staged = data.join("audio").join("incoming");
         for folder in [&staged, &data.join("results")] {
@@ -25,18 +25,20 @@ impl Folder {
         Ok(Self { staged, data: data.to_owned() })
     }
 
-    /// The folder of this name.
+    /// Returns the path of the folder `name`.
     pub(super) fn of(&self, name: &str) -> PathBuf {
         self.data.join(name)
     }
 
-    /// Where a thing is kept.
+    /// Returns the path of a blob.
     pub(super) fn path(&self, blob: &Blob) -> PathBuf {
         self.of(blob.folder()).join(blob.name())
     }
 
-    /// Keeps a file under its name. An upload, a recovery and an attempt may all come to it: whoever is second finds it
-    /// done.
+    /// Moves a file to the path of its blob.
+    ///
+    /// An upload, recovery and an attempt may all do this for one file: if the file has been moved already, this
+    /// succeeds.
     pub(super) async fn rename(&self, from: &Path, blob: &Blob) -> io::Result<()> {
         let to = self.path(blob);
         match fs::rename(from, &to).await {
@@ -46,8 +48,9 @@ impl Folder {
         sync(&self.of(blob.folder())).await
     }
 
-    /// Where the audio of a job that is in the store is kept. Its row is written before it is renamed: if that was not
-    /// done yet, it is done here.
+    /// Returns the path of a stored job's audio.
+    ///
+    /// The upload inserts the job's row before it moves the file. If the file has not been moved yet, it is moved here.
     pub(super) async fn settled(&self, blob: &Blob) -> io::Result<PathBuf> {
         let path = self.path(blob);
         if !fs::try_exists(&path).await? {
@@ -56,13 +59,13 @@ impl Folder {
         Ok(path)
     }
 
-    /// Deletes a thing, if it is there.
+    /// Deletes a blob, if it exists.
     pub(super) async fn delete(&self, blob: &Blob) -> io::Result<()> {
         gone(fs::remove_file(self.path(blob)).await)
     }
 }
 
-/// A file that is not there is as good as deleted.
+/// Maps "not found" of a deletion to success.
 pub(super) fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -70,7 +73,7 @@ pub(super) fn gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Brings the names of a folder to the disk.
+/// Flushes a folder's entries to disk (fsync).
 pub(super) async fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder).await?.sync_all().await
 }

@@ -1,10 +1,13 @@
-//! Audio and transcripts: kept in the data folder, or in a bucket. Both go by what they belong to, never by what a
-//! client calls them.
+//! Storage of audio and transcripts, in the data folder or in a bucket.
 //!
-//! Audio is staged in the data folder while it arrives, and is complete on the disk before its job's row is written. In
-//! the folder it is renamed after that; a bucket has it before. So a row always has its audio, in one place or the other,
-//! and [`Blobs::recover`] finishes what a crash cut off. A transcript is kept under the fence of the lease that wrote
-//! it before the row says so: whoever lost the lease can overwrite nothing.
+//! Names are derived from the job or lease that a blob belongs to, never from a name that a client gave.
+//!
+//! Audio is staged in the data folder while it arrives, and is complete on disk before its job's row is inserted.
+//! Without a bucket, it is renamed after the insert; with a bucket, it is uploaded before the insert. So a row always
+//! has its audio in one of two places, and [`Blobs::recover`] finishes what a crash interrupted.
+//!
+//! A transcript is stored under the fence of the lease that wrote it, before the job's row refers to it. So a node that
+//! has lost the lease cannot overwrite a later transcript.
 
 mod bucket;
 mod folder;
@@ -30,20 +33,20 @@ use std::{
 };
 use tokio::task::spawn_blocking;
 
-/// What no upload may take of the disk: the database grows there too.
+/// Disk space in bytes that uploads must leave free: the database grows on the same disk.
 const FLOOR: u64 = 64 * 1024 * 1024;
 
-/// A thing that is kept.
+/// A stored object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Blob {
     /// The audio of a job.
     Audio(JobId),
-    /// What came out of the work under a lease.
+    /// The transcript that was written under a lease.
     Transcript(JobLease),
 }
 
 impl Blob {
-    /// The folder of its kind.
+    /// Returns the folder of this kind of blob.
     const fn folder(&self) -> &'static str {
         match self {
             Self::Audio(_) => "audio",
@@ -51,7 +54,7 @@ impl Blob {
         }
     }
 
-    /// Its name there.
+    /// Returns the blob's name within its folder.
     fn name(&self) -> String {
         match self {
             Self::Audio(id) => id.to_string(),
@@ -59,12 +62,12 @@ impl Blob {
         }
     }
 
-    /// What a name of the folder of audio stands for.
+    /// Parses a name of the audio folder.
     fn audio(name: &str) -> Option<Self> {
         name.parse().ok().map(Self::Audio)
     }
 
-    /// What a name of the folder of transcripts stands for.
+    /// Parses a name of the transcript folder.
     fn transcript(name: &str) -> Option<Self> {
         let mut parts = name.splitn(3, '.');
         let (job, fence, tenant) = (parts.next()?, parts.next()?, parts.next()?);
@@ -73,7 +76,7 @@ impl Blob {
     }
 }
 
-/// Where audio and transcripts are.
+/// The storage of audio and transcripts.
 pub struct Blobs {
     folder: Folder,
     scratch: ScratchRoot,
@@ -83,7 +86,8 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    /// In `data`, which is made when it is not there, or in the bucket; an upload has at most `max_bytes`.
+    /// Opens the storage in the folder `data`, which is created if it does not exist, or in the bucket. `max_bytes` is
+    /// the maximum size of an upload. Uploads are staged in `data` in either case.
     pub async fn open(data: &Path, max_bytes: u64, bucket: Option<Bucket>) -> io::Result<Self> {
         let folder = Folder::open(data).await?;
         let root = data.join("scratch");
@@ -91,12 +95,12 @@ impl Blobs {
         Ok(Self { folder, scratch, bucket, walks: RecoveryProgress::default(), max_bytes })
     }
 
-    /// The greatest length of an upload in bytes.
+    /// Returns the maximum size of an upload, in bytes.
     pub const fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
 
-    /// Finds out whether the bucket, if there is one, may be used: an error lasts until a setting or a permission changes.
+    /// Checks whether the bucket, if any, is usable. An error persists until a setting or a permission changes.
     pub(crate) async fn check(&self) -> Result<(), BucketError> {
         match &self.bucket {
             Some(bucket) => bucket.check().await,
@@ -104,12 +108,13 @@ impl Blobs {
         }
     }
 
-    /// Whether the bucket answered the last request; `None` where there is none, and before the first.
+    /// Whether the bucket answered the last request; `None` without a bucket, and before the first request.
     pub(crate) fn is_answered(&self) -> Option<bool> {
         self.bucket.as_ref()?.is_answered()
     }
 
-    /// Refuses what the disk has no room for: so many bytes, and the 64 MiB that stay free.
+    /// Checks that the disk has room for `bytes` bytes beside the 64 MiB that stay free. Fails with
+    /// [`ServiceError::StorageFull`] otherwise.
     pub(crate) async fn room(&self, bytes: u64) -> ServiceResult<()> {
         let folder = self.folder.staged.clone();
         let disk = spawn_blocking(move || rustix::fs::statvfs(&folder)).await.map_err(io::Error::other)?;
@@ -120,15 +125,16 @@ impl Blobs {
         Ok(())
     }
 
-    /// A new file for what arrives. `digest` asks for its SHA-256.
+    /// Creates a file for an arriving upload. `digest` requests its SHA-256.
     pub(crate) async fn stage(&self, id: JobId, digest: bool) -> ServiceResult<StagedUpload> {
         let (path, max_bytes) = (self.folder.staged.join(id.to_string()), self.max_bytes);
-        // The file comes with what deletes it, also when nobody waits for either any more.
+        // The file and its guard, which deletes it on drop, are created together. So the file is deleted even when this
+        // future is dropped.
         let made = spawn_blocking(move || StagedUpload::create(id, path, max_bytes, digest)).await;
         Ok(made.map_err(io::Error::other)??)
     }
 
-    /// Brings staged audio to the bucket, if there is one: before its job is in the store, where any node may lease it.
+    /// Uploads staged audio to the bucket, if any. This precedes the insert of its job, which any node may then lease.
     pub(crate) async fn put(&self, staged: &StagedUpload) -> io::Result<()> {
         match (&self.bucket, staged.path()) {
             (Some(bucket), Some(path)) => bucket.put(&Blob::Audio(staged.id()), path).await,
@@ -136,7 +142,7 @@ impl Blobs {
         }
     }
 
-    /// Takes back what [`Blobs::put`] brought to the bucket, of a job that is not in the store.
+    /// Undoes [`Blobs::put`] for a job that was not inserted.
     pub(crate) async fn forget(&self, blob: &Blob) -> io::Result<()> {
         match &self.bucket {
             Some(bucket) => bucket.delete(blob).await,
@@ -144,7 +150,7 @@ impl Blobs {
         }
     }
 
-    /// Keeps staged audio whose job is in the store. What the bucket has is deleted here.
+    /// Moves staged audio to its final place once its job is inserted. With a bucket, the staged file is deleted.
     pub(crate) async fn keep(&self, staged: StagedUpload) -> io::Result<()> {
         if self.bucket.is_some() {
             return Ok(());
@@ -156,13 +162,13 @@ impl Blobs {
         }
     }
 
-    /// A folder for the work on a job, which goes when it is dropped, and when the process does.
+    /// Creates a temporary folder for the work on a job. It is deleted on drop, or after the process has ended.
     pub(crate) async fn work_dir(&self) -> io::Result<WorkDir> {
         let scratch = self.scratch.folder();
         spawn_blocking(move || WorkDir::new(&scratch)).await.map_err(io::Error::other)?
     }
 
-    /// The audio of a job that is in the store, as a file of this machine.
+    /// Returns the path of a local file with the audio of a stored job. With a bucket, downloads it into `desk`.
     pub(crate) async fn audio(&self, id: JobId, desk: &WorkDir) -> io::Result<PathBuf> {
         let blob = Blob::Audio(id);
         match &self.bucket {
@@ -175,7 +181,7 @@ impl Blobs {
         }
     }
 
-    /// Keeps a transcript that was written on a desk, under the lease that it was written under.
+    /// Stores the transcript file `draft` under the lease that it was written under.
     pub(crate) async fn publish(&self, draft: &Path, lease: &JobLease) -> io::Result<()> {
         let blob = Blob::Transcript(lease.clone());
         if let Some(bucket) = &self.bucket {
@@ -185,8 +191,8 @@ impl Blobs {
         self.folder.rename(draft, &blob).await
     }
 
-    /// The transcript that was written under this lease, to be read from the beginning. It stays readable when it is
-    /// deleted meanwhile.
+    /// Opens the transcript that was written under this lease, for reading from the beginning. It stays readable when
+    /// it is deleted meanwhile.
     pub(crate) async fn transcript(&self, lease: &JobLease) -> io::Result<File> {
         let blob = Blob::Transcript(lease.clone());
         let Some(bucket) = &self.bucket else {
@@ -198,7 +204,7 @@ impl Blobs {
         Ok(tokio::fs::File::open(path).await?.into_std().await)
     }
 
-    /// Deletes a thing, if it is there.
+    /// Deletes a blob, if it exists.
     pub(crate) async fn delete(&self, blob: &Blob) -> io::Result<()> {
         match &self.bucket {
             Some(bucket) => bucket.delete(blob).await,

@@ -1,4 +1,4 @@
-//! What is done about things that a crash left where they should not be.
+//! Recovery: finishes or deletes what a crash left behind.
 
 use super::{Blob, Blobs, ScratchRoot, folder::gone};
 use crate::{ServiceError, ServiceResult, views::fence};
@@ -14,44 +14,50 @@ use tokio::{
     task::spawn_blocking,
 };
 
-/// A thing without a row may be another node's upload under way: it is left alone for so long.
+/// Minimum age at which a blob without a row is deleted. A younger one may belong to an upload in progress on another
+/// node.
 const ABANDONED: Duration = Duration::from_hours(1);
-/// Kept things of a kind that one round looks at; the next goes on from there.
+/// Maximum number of blobs of a kind that one round checks. The next round continues after them.
 const ROUND: usize = 1_000;
 
-/// How far recovery has come with the things that are kept.
+/// The position of recovery among the stored blobs. A walk over a kind of blob takes several rounds.
 #[derive(Default)]
 pub(super) struct RecoveryProgress {
     audio: Mutex<Option<WalkPosition>>,
     transcripts: Mutex<Option<WalkPosition>>,
 }
 
-/// Where a walk goes on.
+/// The position at which a walk continues.
 enum WalkPosition {
-    /// With the rest of a folder.
+    /// At the remaining entries of this folder.
     Folder(ReadDir),
-    /// Behind this name of a bucket.
+    /// After this name in the bucket.
     Bucket(String),
 }
 
-/// What came of a thing.
+/// What recovery did with a file.
 enum RecoveryOutcome {
     Kept,
     Deleted,
     Left,
 }
 
-/// A thing that is kept, and when it was written.
+/// A blob, and when it was last modified.
 struct StoredBlob {
     blob: Blob,
     modified: Timestamp,
 }
 
 impl Blobs {
-    /// Finishes what a crash cut off: staged audio whose job is in the store is kept; audio without a job is deleted once
-    /// it is an hour old; so is a transcript, and at once one that its job, which has ended, does not have. What that
-    /// cannot be done with is passed over. Scratch folders of ended processes go. Tells how many of the others were kept and
-    /// deleted.
+    /// Finishes what a crash interrupted. Returns the number of files that were kept, and the number that were deleted.
+    ///
+    /// * Staged audio whose job is in the store is kept.
+    /// * Audio without a job is deleted once it is an hour old.
+    /// * A transcript without a job is deleted once it is an hour old. A transcript whose job has ended with another
+    ///   one, or with none, is deleted at once.
+    /// * Temporary folders of ended processes are deleted. They are not counted.
+    ///
+    /// A file that causes an error is skipped and logged, unless the store is unavailable.
     pub(crate) async fn recover(&self, store: &dyn JobStore, clock: &SharedClock) -> ServiceResult<(u32, u32)> {
         self.sweep().await?;
         let (mut kept, mut deleted) = (0, 0);
@@ -107,14 +113,14 @@ impl Blobs {
         delete_abandoned(entry, now).await
     }
 
-    /// A purge deletes the row before the rest.
+    /// A purge deletes the row first, so a blob without a row is a leftover.
     async fn recover_kept(
         &self,
         found: &StoredBlob,
         store: &dyn JobStore,
         now: Timestamp,
     ) -> ServiceResult<RecoveryOutcome> {
-        // Its age first: it is nearer than the store, and most things of a busy hour end there.
+        // For audio, check the age first: it is cheaper than a query, and most blobs of a busy hour are too young.
         let is_old = is_abandoned(Some(found.modified), now);
         let is_needless = match &found.blob {
             Blob::Audio(id) => is_old && !store.job_exists(*id).await?,
@@ -130,7 +136,7 @@ impl Blobs {
         Ok(RecoveryOutcome::Deleted)
     }
 
-    /// The next things of a folder.
+    /// Returns the next blobs of a folder, up to [`ROUND`] of them, and saves the position after them.
     async fn walk(
         &self,
         folder: &str,
@@ -161,7 +167,7 @@ impl Blobs {
     }
 }
 
-/// The next things among the entries of a folder, and the rest of them.
+/// Returns the next blobs among the entries of a folder, and the position after them.
 async fn read_on(
     mut entries: ReadDir,
     parse: fn(&str) -> Option<Blob>,
@@ -186,7 +192,8 @@ async fn delete_abandoned(entry: &DirEntry, now: Timestamp) -> ServiceResult<Rec
     Ok(RecoveryOutcome::Deleted)
 }
 
-/// A store that cannot be asked ends the round; anything else is between it and this thing.
+/// Logs an error that concerns one file, and skips the file. An unavailable store is returned as an error: it ends the
+/// round.
 fn passed_over(
     what: &(dyn std::fmt::Debug + Sync),
     came: ServiceResult<RecoveryOutcome>,
@@ -201,12 +208,12 @@ fn passed_over(
     }
 }
 
-/// The job that a file is named after.
+/// Parses the job id that the file is named after.
 fn job(entry: &DirEntry) -> Option<JobId> {
     entry.file_name().to_str()?.parse().ok()
 }
 
-/// When a file was written; `None` for one that is gone.
+/// Returns when the file was last modified; `None` when it no longer exists.
 async fn modified(entry: &DirEntry) -> Option<Timestamp> {
     let modified = entry.metadata().await.ok()?.modified().ok()?;
     Some(Timestamp::from_micros(0).plus(modified.duration_since(UNIX_EPOCH).unwrap_or_default()))

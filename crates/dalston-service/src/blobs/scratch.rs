@@ -1,8 +1,8 @@
-//! Folders for work: they go with the work, and with the process.
+//! Temporary folders, which are deleted when their work or their process ends.
 //!
-//! Each process has a folder of its own under `scratch`, and holds a lock in it for as long as it lives; the kernel lets
-//! go of the lock however the process ends. So whoever can take the lock of another folder may delete it, also where
-//! several nodes share the data folder.
+//! Each process has its own folder under `scratch`, and holds a lock on a file in it for its lifetime. The kernel
+//! releases the lock however the process ends. So a process that can take the lock of another folder may delete that
+//! folder, even when several nodes share the data folder.
 
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
@@ -12,19 +12,19 @@ use std::{
 };
 use tempfile::{Builder, TempDir};
 
-/// The file that is locked.
+/// The name of the lock file.
 const LOCK: &str = "lock";
 
-/// The scratch folder of a process.
+/// The temporary folder of this process.
 pub(super) struct ScratchRoot {
     root: PathBuf,
     own: TempDir,
-    /// Held, not read.
+    /// Held for its lock, never read.
     _lock: File,
 }
 
 impl ScratchRoot {
-    /// A new one under `root`, which is made when it is not there. Blocks.
+    /// Creates a folder for this process under `root`, which is created if it does not exist. Blocks.
     pub(super) fn open(root: PathBuf) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
         loop {
@@ -32,7 +32,7 @@ impl ScratchRoot {
             let path = own.path().join(LOCK);
             let lock = match File::create_new(&path) {
                 Ok(lock) => lock,
-                // Another node may sweep the folder away before it is locked, or lock it to do so.
+                // Another node may delete the folder before it is locked, or lock it to do so.
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {
                     continue;
                 }
@@ -45,28 +45,29 @@ impl ScratchRoot {
         }
     }
 
-    /// Where it is.
+    /// Returns the path of this process's folder.
     pub(super) fn folder(&self) -> PathBuf {
         self.own.path().to_owned()
     }
 
-    /// Where those of all processes are.
+    /// Returns the path of the parent of all processes' folders.
     pub(super) fn root(&self) -> PathBuf {
         self.root.clone()
     }
 
-    /// Deletes the folders of processes that have ended. Blocks.
+    /// Deletes the folders of processes that have ended. `own` is skipped. Blocks.
     pub(super) fn sweep(root: &Path, own: &Path) -> io::Result<()> {
         for entry in fs::read_dir(root)? {
             let path = entry?.path();
             if path == own {
                 continue;
             }
-            // One without a lock has none yet, or never will: its process finds out, and makes another folder.
+            // A folder without a lock file is new or abandoned. If it is new, its process notices the deletion and
+            // creates another folder.
             let lock = File::options().write(true).create(true).truncate(false).open(path.join(LOCK));
             let Ok(lock) = lock else { continue };
             match lock.try_lock() {
-                // Another node may delete it too, and what another user left there may stay.
+                // Another node may be deleting the same folder. Files of another user may be undeletable; they stay.
                 Ok(()) => match fs::remove_dir_all(&path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         tracing::warn!(
@@ -86,7 +87,7 @@ impl ScratchRoot {
     }
 }
 
-/// A folder for one piece of work. Dropped, it is deleted.
+/// A temporary folder for one piece of work. Deleted on drop.
 pub struct WorkDir(TempDir);
 
 impl WorkDir {
@@ -94,7 +95,7 @@ impl WorkDir {
         Builder::new().prefix("job-").tempdir_in(scratch).map(Self)
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         self.0.path()
     }

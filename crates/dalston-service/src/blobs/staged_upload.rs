@@ -1,4 +1,4 @@
-//! Audio that is arriving.
+//! An upload that is arriving.
 
 use super::folder::sync;
 use crate::{ServiceError, ServiceResult};
@@ -15,10 +15,10 @@ use tokio::{
     io::{AsyncWriteExt, BufWriter},
 };
 
-/// What arrives is written in pieces of this size.
+/// Size of the write buffer, in bytes.
 const PIECE: usize = 256 * 1024;
 
-/// A file that is arriving. Dropped before it is kept, it is deleted.
+/// The file of an upload that is arriving. Deleted on drop, unless it was kept or left.
 pub struct StagedUpload {
     id: JobId,
     path: Option<PathBuf>,
@@ -30,23 +30,23 @@ pub struct StagedUpload {
 
 impl StagedUpload {
     pub(super) fn create(id: JobId, path: PathBuf, max_bytes: u64, digest: bool) -> io::Result<Self> {
-        // `create_new` is O_EXCL: neither an existing file nor a link is followed.
+        // `create_new` is `O_EXCL`: it neither opens an existing file nor follows a link.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let file = BufWriter::with_capacity(PIECE, File::from_std(file));
         Ok(Self { id, path: Some(path), file, size: 0, max_bytes, digest: digest.then(Sha256::new) })
     }
 
-    /// The id of the job that it will belong to.
+    /// Returns the id of the job that the upload will belong to.
     pub const fn id(&self) -> JobId {
         self.id
     }
 
-    /// Bytes so far.
+    /// Returns the number of bytes received so far.
     pub const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Adds what has arrived.
+    /// Appends received bytes. Fails with [`ServiceError::TooLarge`] beyond the maximum size.
     pub async fn write(&mut self, bytes: &[u8]) -> ServiceResult<()> {
         self.size = self.size.saturating_add(bytes.len() as u64);
         if self.size > self.max_bytes {
@@ -58,7 +58,7 @@ impl StagedUpload {
         Ok(self.file.write_all(bytes).await?)
     }
 
-    /// Brings all of it to the disk, its name too.
+    /// Flushes the file and its folder entry to disk (fsync).
     pub async fn finish(&mut self) -> ServiceResult<()> {
         self.file.flush().await?;
         self.file.get_ref().sync_all().await?;
@@ -68,22 +68,22 @@ impl StagedUpload {
         Ok(())
     }
 
-    /// Leaves the file where it is: whether its job is in the store is not known, and recovery will find out.
+    /// Leaves the file in place, because it is unknown whether its job was inserted. Recovery decides.
     pub fn leave(mut self) {
         self.path = None;
     }
 
-    /// Where it is, for whoever keeps it.
+    /// Returns the path, and hands the responsibility for the file to the caller.
     pub(super) fn take(mut self) -> Option<PathBuf> {
         self.path.take()
     }
 
-    /// Where it is, until it is kept.
+    /// Returns the path of the file, until it is kept.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// Its SHA-256, if that was asked for.
+    /// Returns the SHA-256 of the bytes received so far, if it was requested.
     pub fn digest(&self) -> Option<[u8; 32]> {
         self.digest.clone().map(|digest| digest.finalize().into())
     }

@@ -1,4 +1,4 @@
-//! An attempt at a job: the audio to the engine, what it finds into a file, and the word to the store.
+//! An attempt at a job: passes the audio to the engine, writes the transcript to a file, and stores the outcome.
 
 use super::{Dispatcher, LAST, length::metered, transcript_writer::TranscriptWriter};
 use crate::{
@@ -17,40 +17,41 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How long a job waits after an attempt that failed; after further ones as long as after the last.
+/// Delay in seconds after each failed attempt. Attempts beyond the last entry use the last entry.
 const BACKOFF: [u64; 5] = [2, 8, 30, 120, 600];
-/// A store that is away is told again after this time; a bucket after this time, twice as long, … up to the other.
+/// Retry interval for the store, and the initial back-off for the bucket. The latter doubles with each retry, up to
+/// [`LONGEST`].
 pub(super) const AGAIN: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// What clients read.
+/// Error messages for the client.
 const UNAVAILABLE: &str = "The engine is not available";
 const TOO_LONG: &str = "The engine took too long";
 const BROKEN: &str = "The engine failed";
 const UNREADABLE: &str = "The audio or the result could not be read or written";
 const STOPPED: &str = "The gateway stopped while it ran";
 
-/// What came of the work.
+/// The result of an attempt.
 enum AttemptResult {
-    /// A transcript, kept under the lease, and how many milliseconds of audio are metered for it.
+    /// The transcript is stored under the lease. The number is the milliseconds of audio to meter.
     Transcript(Summary, u64),
-    /// Nothing, for good.
+    /// Permanent failure: a retry cannot succeed.
     Never(&'static str),
-    /// Nothing this time.
+    /// Temporary failure: a retry may succeed.
     NotNow(&'static str),
-    /// Nothing, and what worked on it is dead.
+    /// Failure because the process that did the work died.
     Died(&'static str),
-    /// It was stopped.
+    /// The attempt was stopped.
     Stopped(StopReason),
 }
 
-/// Leave to work, for as long as it is held.
+/// Permission to run, for as long as it is held.
 enum WorkSlot<'a> {
     Beside(#[expect(dead_code, reason = "held")] RwLockReadGuard<'a, ()>),
     Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'a, ()>),
 }
 
-/// The place of a run on the board, which is free again when this is dropped.
+/// The registration of a running job at the [`JobNotifier`]. Deregisters it on drop.
 struct RunEntry {
     board: Arc<JobNotifier>,
     run: Arc<RunningJob>,
@@ -63,7 +64,7 @@ impl Drop for RunEntry {
 }
 
 impl Dispatcher {
-    /// Works on a job under its lease, to the end.
+    /// Runs a leased job and stores its outcome.
     pub(super) async fn attempt(self: Arc<Self>, leased: LeasedJob, run: Arc<RunningJob>) {
         let LeasedJob { job, deaths, reserved_ms, .. } = leased;
         let place = RunEntry { board: self.board.clone(), run: run.clone() };
@@ -89,7 +90,7 @@ impl Dispatcher {
         drop(place);
     }
 
-    /// Whether the key that made it is revoked: what it left behind is not begun.
+    /// Whether the key that created the job is revoked. Such a job is not started.
     async fn is_orphan(&self, job: &Job) -> bool {
         let Some(key) = job.key() else { return false };
         match self.store.key(&job.tenant, key).await {
@@ -106,7 +107,7 @@ impl Dispatcher {
         }
     }
 
-    /// Leave to work on a job: beside others, but alone on this node when something died of it before.
+    /// Waits for permission to run: beside other jobs, or alone on this node when an earlier attempt at this job died.
     async fn turn(&self, deaths: u64, run: &RunningJob) -> Result<WorkSlot<'_>, StopReason> {
         let mut stop = run.stopping();
         let turn = async {
@@ -121,7 +122,7 @@ impl Dispatcher {
         }
     }
 
-    /// Has the engine work, and keeps what it found.
+    /// Runs the engine and stores its transcript.
     async fn work(&self, job: &Job, reserved_ms: u64, run: &Arc<RunningJob>) -> AttemptResult {
         match self.transcribe(job, reserved_ms, run).await {
             Ok(done) => done,
@@ -165,7 +166,7 @@ impl Dispatcher {
             options: job.options.clone(),
         };
         let (heard, engine) = (stop.clone(), self.engine.clone());
-        // A task of its own: an engine that panics ends its job and nothing else.
+        // The engine runs in its own task, so that a panic ends this job and nothing else.
         let mut task = tokio::spawn(async move {
             let mut draft = draft;
             let summary = engine.transcribe(&work, &mut draft, heard).await?;
@@ -182,8 +183,8 @@ impl Dispatcher {
         match &ended {
             Ok(Err(EngineError::Unavailable(_))) => self.breaker.record_failure(),
             Ok(Ok(_) | Err(EngineError::Rejected(..))) => self.breaker.record_success(),
-            // A panic may be of this audio alone.
-            // Nor is a death: whether it is the engine's or the audio's is not known.
+            // None of these says anything about the engine: a panic may be caused by this audio alone, and so may a
+            // death.
             Ok(Err(EngineError::Stopped | EngineError::Died(..) | EngineError::Io(_))) | Err(_) => {}
         }
         let ended = ended.unwrap_or_else(|error| {
@@ -212,8 +213,9 @@ impl Dispatcher {
         }
     }
 
-    /// What a bucket is asked for, again and again while it is away, until it answers or the run is to stop. So an outage
-    /// takes neither an attempt nor a transcript from a job.
+    /// Calls the bucket, and retries while it is unavailable, until it answers or the job is to stop.
+    ///
+    /// So an outage of the bucket costs a job neither an attempt nor its transcript.
     async fn through<T, W>(run: &RunningJob, asked: impl Fn() -> W) -> Result<io::Result<T>, StopReason>
     where
         W: Future<Output = io::Result<T>>,
@@ -242,7 +244,7 @@ impl Dispatcher {
         }
     }
 
-    /// What the store is told; `None`: nothing.
+    /// Returns the outcome to store; `None` when there is nothing to store.
     fn outcome(&self, deaths: u64, lease: &JobLease, done: AttemptResult) -> Option<JobOutcome> {
         let attempts = u64::from(self.terms.attempts.get());
         let has_more = lease.fence < attempts;
@@ -261,14 +263,14 @@ impl Dispatcher {
             AttemptResult::Died(error) => Some(outcome_of_death(deaths, lease.fence, attempts, error)),
             AttemptResult::Stopped(StopReason::Lost) => None,
             AttemptResult::Stopped(StopReason::Cancelled) => Some(JobOutcome::Cancelled),
-            // Handed back, whatever the number of the attempt: it failed at nothing.
+            // The job is handed back, even after its last attempt: the attempt did not fail.
             AttemptResult::Stopped(StopReason::Stopping) => {
                 Some(JobOutcome::Retry { error: STOPPED.to_owned(), after: Duration::ZERO })
             }
         }
     }
 
-    /// Tells the store, until it answers.
+    /// Stores the outcome, and retries until the store answers.
     async fn finish(&self, lease: &JobLease, outcome: &JobOutcome) {
         loop {
             let Err(error) = self.try_finish(lease, outcome).await else { return };
@@ -279,7 +281,7 @@ impl Dispatcher {
                 "retrying to store the end of a job"
             );
             tokio::select! {
-                // The lease lapses, and another node takes the job.
+                // Shutdown: one last retry. If it fails, the lease expires and another node takes the job.
                 () = self.board.stopped() => {
                     sleep(AGAIN).await;
                     if let Err(error) = self.try_finish(lease, outcome).await {
@@ -297,7 +299,8 @@ impl Dispatcher {
         }
     }
 
-    /// Stores the outcome of an attempt, and acts on the store's answer. Fails in an outage: nothing is known then.
+    /// Stores the outcome of an attempt once, and acts on the store's answer. In an outage it fails, and whether the
+    /// outcome was stored is unknown.
     async fn try_finish(&self, lease: &JobLease, outcome: &JobOutcome) -> StoreResult<()> {
         match self.store.finish_job(lease, outcome, self.clock.now()).await? {
             FinishJobOutcome::Finished(job) => {
@@ -328,8 +331,10 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// The lease did not count any more. It may have been this very word that ended it, when the answer to the first one
-    /// was lost.
+    /// Handles the reply of the store that the lease is no longer valid.
+    ///
+    /// An earlier `finish_job` of this attempt may have succeeded and only its reply been lost. So this reads the job
+    /// before it deletes the transcript.
     async fn lost(&self, lease: &JobLease, outcome: &JobOutcome) {
         match self.store.job(&lease.tenant, lease.job).await {
             Ok(job) => {
@@ -343,7 +348,7 @@ impl Dispatcher {
                     self.discard(lease, outcome).await;
                 }
             }
-            // Recovery will find out.
+            // Recovery checks the transcript later.
             Err(error) => {
                 tracing::warn!(
                     event = "job.lookup_failed",
@@ -355,7 +360,7 @@ impl Dispatcher {
         }
     }
 
-    /// Deletes a transcript that no job has.
+    /// Deletes a transcript that belongs to no job.
     async fn discard(&self, lease: &JobLease, outcome: &JobOutcome) {
         if !matches!(outcome, JobOutcome::Completed { .. }) {
             return;
@@ -375,13 +380,13 @@ async fn create(path: PathBuf, run: Arc<RunningJob>) -> io::Result<TranscriptWri
     spawn_blocking(move || TranscriptWriter::create(&path, run)).await.map_err(io::Error::other)?
 }
 
-/// Waits until the run is to stop.
+/// Waits until the job is to stop.
 async fn told(stop: &mut watch::Receiver<bool>) {
-    // Whoever waits holds the run, and with it the other end.
+    // The caller holds the running job and with it the sender, so `wait_for` cannot fail.
     let _ = stop.wait_for(|stopping| *stopping).await;
 }
 
-/// What a task that was told to stop still says.
+/// Waits up to [`LAST`] for a task that was signalled to stop, then aborts it.
 async fn last<T>(task: &mut JoinHandle<T>) -> Result<T, tokio::task::JoinError> {
     if let Ok(ended) = timeout(LAST, &mut *task).await {
         return ended;
@@ -390,7 +395,7 @@ async fn last<T>(task: &mut JoinHandle<T>) -> Result<T, tokio::task::JoinError> 
     task.await
 }
 
-/// What an error of the engine means for the job.
+/// Maps an error of the engine to the result of the attempt.
 fn failed(job: &Job, error: EngineError) -> io::Result<AttemptResult> {
     tracing::warn!(event = "job.attempt_failed", %error, job = %job.id, "an attempt at a job failed");
     match error {

@@ -1,5 +1,6 @@
-//! The circuit breaker of the engine: while the engine is unavailable no job is tried on it, so that the jobs that wait
-//! do not use up their attempts.
+//! The circuit breaker of the engine.
+//!
+//! While the engine is unavailable, no job is tried on it, so that queued jobs do not use up their attempts.
 
 use dalston_model::SharedClock;
 use std::{
@@ -11,7 +12,7 @@ use std::{
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// Closed while the engine answers, open for a while after it was unavailable, then half-open until it answers.
+/// Closed while the engine answers, open for some time after a failure, then half-open until the engine answers.
 pub(super) struct CircuitBreaker {
     clock: SharedClock,
     state: Mutex<State>,
@@ -19,20 +20,21 @@ pub(super) struct CircuitBreaker {
 
 #[derive(Default)]
 struct State {
-    /// Failures in a row.
+    /// Number of consecutive failures.
     failures: u32,
-    /// Until when it is open, by the monotonic clock; `None`: it is closed.
+    /// When the breaker becomes half-open, by the monotonic clock; `None` while it is closed.
     open_until: Option<Duration>,
 }
 
 impl CircuitBreaker {
-    /// A closed breaker.
+    /// Creates a closed breaker.
     pub(super) fn new(clock: SharedClock) -> Self {
         Self { clock, state: Mutex::default() }
     }
 
-    /// The engine was unavailable: opens the breaker, each time for longer. While it is open a failure changes nothing:
-    /// attempts that ran at the same time find the same outage.
+    /// Records that the engine was unavailable: opens the breaker, for longer after each consecutive failure.
+    ///
+    /// Failures while it is open are ignored: they come from concurrent attempts and show the same outage.
     pub(super) fn record_failure(&self) {
         let now = self.clock.monotonic();
         let mut state = self.state();
@@ -50,13 +52,13 @@ impl CircuitBreaker {
         );
     }
 
-    /// The engine answered: closes the breaker.
+    /// Records that the engine answered: closes the breaker.
     pub(super) fn record_success(&self) {
         *self.state() = State::default();
     }
 
-    /// How many jobs may run now, with those that run already: none while it is open, one while it is half-open, any
-    /// number while it is closed.
+    /// Returns how many jobs may run, including those that already do: 0 while open, 1 while half-open, unlimited while
+    /// closed.
     pub(super) fn allowed_concurrency(&self) -> u32 {
         match self.state().open_until {
             None => u32::MAX,
@@ -83,7 +85,7 @@ mod tests {
         (CircuitBreaker::new(clock.clone()), clock)
     }
 
-    /// Waits until it is half-open: for how long it was open.
+    /// Advances the clock until the breaker is half-open. Returns how long it was open.
     fn open_for(breaker: &CircuitBreaker, clock: &ManualClock) -> Duration {
         let began = clock.monotonic();
         while breaker.allowed_concurrency() == 0 {

@@ -1,4 +1,4 @@
-//! How long the audio of a job is, how much of it may be transcribed, and how much is metered.
+//! The length of a job's audio: how much may be transcribed, and how much is metered.
 
 use super::{Dispatcher, attempt::AGAIN};
 use dalston_engine::{AudioBound, DAY_IS_OVER, TOO_DENSE, TOO_LONG, most_seconds};
@@ -7,15 +7,17 @@ use dalston_work::{Audio, Job, QuotaKind, QuotaOwner};
 use std::{io, path::Path};
 use tokio::{fs::File, time::sleep};
 
-/// A file of at most so many bytes was counted as a whole when it was uploaded.
+/// Files up to this size in bytes were counted completely at upload.
 const COUNTED: u64 = 64 * 1024 * 1024;
-/// By how much audio may be longer than the length that was reserved for it: a hundredth, and a second.
+/// Tolerance by which audio may exceed the length that was reserved for it: 1 %, plus one second.
 const SLACK: f64 = 1.01;
 const SLACK_SECONDS: f64 = 1.0;
 
 impl Dispatcher {
-    /// How much audio a job may have: no more than the operator allows, than its file can hold, and than there is of the
-    /// day. Waits for a store that is away: an outage neither fails a job nor lifts its limit.
+    /// Returns the maximum length of a job's audio: the least of the operator's limit, what a file of its size can
+    /// hold, and what is left of the day's quota.
+    ///
+    /// Retries while the store is unavailable: an outage neither fails a job nor lifts its limit.
     pub(super) async fn most(&self, job: &Job, reserved_ms: u64) -> AudioBound {
         let left = loop {
             match self.left(job).await {
@@ -44,8 +46,9 @@ impl Dispatcher {
             .fold(none, |least, limit| if limit.seconds < least.seconds { limit } else { least })
     }
 
-    /// What the audio of a job is. How long it is, is counted where that was not done when it was uploaded; when it cannot
-    /// be, it is not known.
+    /// Returns the properties of the job's audio.
+    ///
+    /// Counts its length, unless that was done at upload. The length is `None` when it cannot be counted.
     pub(super) async fn measured(&self, job: &Job, audio: &Path, most: AudioBound) -> io::Result<Audio> {
         if job.audio.duration_seconds.is_some() && job.size_bytes <= COUNTED {
             return Ok(job.audio.clone());
@@ -58,8 +61,8 @@ impl Dispatcher {
         Ok(Audio { duration_seconds, ..job.audio.clone() })
     }
 
-    /// Milliseconds that the key and the tenant of a job have left of its day, beside what is reserved; `None` without a
-    /// limit.
+    /// Returns the milliseconds that the job's key and tenant have left of the job's day, beyond what is reserved
+    /// already. `None` means unlimited.
     async fn left(&self, job: &Job) -> StoreResult<Option<u64>> {
         let account = job.account();
         let key = account.key.map(|key| QuotaOwner::Key(account.tenant.clone(), key));
@@ -75,9 +78,10 @@ impl Dispatcher {
     }
 }
 
-/// Milliseconds of audio to meter for a completed job, by the length in seconds that its result has. Where neither the
-/// upload nor the engine told a length, it is as much of what was reserved as the job could have: an engine that tells
-/// no times must not make a day endless.
+/// Returns the milliseconds of audio to meter for a completed job. `length` is the length in seconds of its result.
+///
+/// When neither the upload nor the engine stated a length, this is the reservation, limited by `most`: an engine that
+/// reports no times must not grant unlimited audio.
 pub(super) fn metered(job: &Job, length: Option<f64>, reserved_ms: u64, most: AudioBound) -> u64 {
     match (length, job.audio.duration_seconds) {
         (None, None) => reserved_ms.min(millis(most.seconds).unwrap_or_default()),
@@ -85,8 +89,10 @@ pub(super) fn metered(job: &Job, length: Option<f64>, reserved_ms: u64, most: Au
     }
 }
 
-/// The seconds that a job may have of a day of which so much is left beside what is reserved for it. What a file told of its
-/// length may be a little off; where it told nothing, all that there is was reserved.
+/// Returns the seconds that a job may use of its day. `left_ms` is what is left beyond its reservation `reserved_ms`.
+///
+/// `told` is the length that the file stated. That may be slightly off, hence the tolerance. When the file stated none,
+/// the whole rest of the day was reserved.
 fn allowed(told: Option<f64>, reserved_ms: u64, left_ms: u64) -> f64 {
     let day = seconds(reserved_ms.saturating_add(left_ms));
     match told {
@@ -100,7 +106,7 @@ fn seconds(millis: u64) -> f64 {
     millis as f64 / 1_000.0
 }
 
-/// Seconds as milliseconds, rounded up. `None`: they are not known.
+/// Converts seconds to milliseconds, rounded up. Returns `None` when the seconds are unknown (zero or less).
 fn millis(seconds: f64) -> Option<u64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
     let millis = (seconds * 1_000.0).ceil() as u64;
@@ -113,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_job_may_have_what_was_reserved_for_it_and_what_is_left_of_the_day() {
-        // (what was told of its length, milliseconds reserved, milliseconds left) and the seconds that it may have.
+        // (stated length, milliseconds reserved, milliseconds left, seconds allowed)
         for (told, reserved, left, may) in [
             (None, 6_000, 0, 6.0),
             (None, 6_000, 4_000, 10.0),
@@ -121,7 +127,7 @@ mod tests {
             (None, 0, 4_000, 4.0),
             (None, 0, 0, 0.0),
             (Some(100.0), 100_000, 500_000, 600.0),
-            // A little more than a file told of its length is no excess.
+            // Audio that is slightly longer than its file stated does not exceed the limit.
             (Some(100.0), 100_000, 0, 102.0),
             (Some(0.5), 500, 0, 1.505),
             (None, u64::MAX, 1, seconds(u64::MAX)),

@@ -1,7 +1,7 @@
-//! The dispatcher: leases jobs for this node, has its engine work on them, and keeps the queue in order.
+//! The dispatcher: leases jobs for this node, runs them on the engine, and maintains the queue.
 //!
-//! A job is this node's for as long as its lease is kept by heartbeats. Whoever finishes under a lease that does not
-//! count any more changes nothing, so a job ends once, however many nodes worked on it.
+//! A lease lasts as long as heartbeats renew it. An attempt that finishes under a lease that is no longer valid changes
+//! nothing. So a job ends once, however many nodes worked on it.
 
 mod attempt;
 mod circuit_breaker;
@@ -31,38 +31,43 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-/// A lease lasts so long without a heartbeat.
+/// Lifetime of a lease without a heartbeat.
 const TTL: Duration = Duration::from_secs(30);
-/// Heartbeats go so often: with them a cancel on another node arrives here.
+/// Interval of heartbeats. A heartbeat also reports that a job was cancelled on another node.
 const BEAT: Duration = Duration::from_secs(1);
-/// When the gateway stops, work under way has so long to come to its end; then it is handed back.
+/// Time that running jobs have at shutdown to finish. After it they are stopped and handed back.
 const GRACE: Duration = Duration::from_secs(10);
-/// Then an engine has so long to stop.
+/// Time that an engine has to stop after the stop signal.
 const LAST: Duration = Duration::from_secs(5);
 
-/// How much work there is at once, and how often it is tried.
+/// Configuration of the dispatcher: concurrency, attempts and limits.
 #[derive(Debug, Clone)]
 pub struct DispatcherConfig {
-    /// Jobs of this node at once.
+    /// Maximum number of jobs running on this node.
     pub per_node: u32,
-    /// Jobs of a tenant at once, on all nodes.
+    /// Maximum number of jobs of a tenant running on all nodes together.
     pub per_tenant: u32,
-    /// How often a job is tried.
+    /// Maximum number of attempts at a job.
     pub attempts: NonZeroU32,
-    /// How long an attempt may take.
+    /// Timeout of an attempt.
     pub patience: Duration,
-    /// How many seconds of audio a job may have.
+    /// Maximum length of a job's audio, in seconds.
     pub max_audio_seconds: u32,
-    /// For how many days ended jobs are kept, unless their tenant says otherwise.
+    /// Retention of ended jobs in days, unless their tenant has its own; `None`: unlimited.
     pub retention_days: Option<u32>,
-    /// How often the queue is asked when nobody says that a job came: jobs come to other nodes too. Give or take a
-    /// fifth, so that nodes do not ask all at once.
+    /// Polling interval of the queue, for jobs that were created on other nodes.
+    ///
+    /// Jittered by ± 20 %, so that nodes do not poll at the same time.
     pub poll: Duration,
 }
 
 impl DispatcherConfig {
-    /// How many jobs are leased next, of tenants other than these: as many as fit into the smallest share that is left,
-    /// whoever's they are. `running` are the tenants of the jobs that this node works on, `room` how many it takes more.
+    /// Returns how many jobs to lease next, and the tenants to exclude because they have used up their share of this
+    /// node.
+    ///
+    /// `running` has the tenant of each job that runs on this node, `room` is the number of jobs that it can take. The
+    /// returned number is at most `room`, and at most the smallest non-zero share that a tenant has left: even if all
+    /// leased jobs belong to that tenant, it does not exceed its share.
     fn next(&self, crowd: &TenantPresence, running: Vec<TenantId>, room: u32) -> (u32, Vec<TenantId>) {
         let per_node = usize::try_from(self.per_node).unwrap_or(usize::MAX);
         let share = crowd.share(per_node);
@@ -73,28 +78,28 @@ impl DispatcherConfig {
         let left = |count: &usize| share.saturating_sub(*count);
         let least = counts.values().map(left).filter(|left| *left > 0).min().unwrap_or(share);
         let full = counts.into_iter().filter(|(_, count)| left(count) == 0).map(|(tenant, _)| tenant);
-        // Alone, the share is the node: nobody is passed over.
+        // With a single tenant, its share is the whole node, so it is never excluded while there is room.
         (room.min(u32::try_from(least).unwrap_or(u32::MAX)), full.collect())
     }
 }
 
-/// The dispatcher of this node.
+/// The state of this node's dispatcher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DispatcherReport {
-    /// Who transcribes jobs: `vad`, `openai` or `command`.
+    /// The engine that transcribes jobs: `vad`, `openai` or `command`.
     pub engine: String,
-    /// Jobs that run on this node.
+    /// Number of jobs running on this node.
     pub running: usize,
-    /// How many may run on this node at once.
+    /// Maximum number of jobs running on this node.
     pub most: u32,
-    /// Of the queue: `ok`, or `behind` when it could not be asked the last time; null before the first.
+    /// State of the queue: `ok`, or `behind` when the last poll failed; null before the first poll.
     pub state: Option<String>,
-    /// When the queue was last asked; null before the first time.
+    /// When the queue was last polled; null before the first poll.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub asked_at: Option<Timestamp>,
 }
 
-/// What a dispatcher is made of.
+/// The dependencies of a [`Dispatcher`].
 pub(crate) struct DispatcherParts {
     pub(crate) store: SharedWorkStorage,
     pub(crate) blobs: Arc<Blobs>,
@@ -108,7 +113,7 @@ pub(crate) struct DispatcherParts {
     pub(crate) terms: DispatcherConfig,
 }
 
-/// The dispatcher.
+/// Leases jobs from the queue and runs them on the engine.
 pub struct Dispatcher {
     store: SharedWorkStorage,
     blobs: Arc<Blobs>,
@@ -121,9 +126,10 @@ pub struct Dispatcher {
     entropy: SharedEntropy,
     terms: DispatcherConfig,
     breaker: CircuitBreaker,
-    /// Held by all attempts, and by one alone that something died of before.
+    /// Held for reading by each attempt, and for writing by one that must run alone because an earlier attempt at its
+    /// job died.
     turns: RwLock<()>,
-    /// When the queue was asked, and whether it answered.
+    /// When the queue was last polled, and whether the poll succeeded.
     asked: Mutex<Option<(Timestamp, bool)>>,
 }
 
@@ -148,8 +154,7 @@ impl Dispatcher {
         })
     }
 
-    /// Works until the gateway stops ([`crate::Jobs::stop`]), and until what is under way then has ended or was handed
-    /// back.
+    /// Runs until shutdown ([`crate::Jobs::stop`]), and then until all running jobs have ended or were handed back.
     pub async fn run(self: Arc<Self>) {
         tokio::select! {
             () = self.lease() => {}
@@ -158,17 +163,17 @@ impl Dispatcher {
         }
     }
 
-    /// What its engine is, and the models that it lists.
+    /// Returns the kind of the engine and the models that it lists.
     pub async fn models(&self) -> (&'static str, Vec<String>) {
         (self.engine.kind(), self.engine.models().await)
     }
 
-    /// Whether its engine does anything with this option, as far as that is known before a job.
+    /// Whether the engine honours this option, as far as that is known before a job runs.
     pub fn takes(&self, option: EngineOption) -> bool {
         self.engine.takes(option)
     }
 
-    /// The fields of an upload that its engine does nothing with.
+    /// Returns the names of the upload's fields that the engine ignores.
     pub fn without_effect(&self, upload: &Upload) -> Vec<&'static str> {
         let Upload { model, language, options, .. } = upload;
         let fields = [
@@ -182,7 +187,7 @@ impl Dispatcher {
         idle.map(|(name, ..)| name).collect()
     }
 
-    /// How it is.
+    /// Returns the state for the status report.
     pub fn report(&self) -> DispatcherReport {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         DispatcherReport {
@@ -194,7 +199,7 @@ impl Dispatcher {
         }
     }
 
-    /// Leases jobs whenever there is room and one may have come.
+    /// Leases jobs whenever there is room and a job may be available.
     async fn lease(self: &Arc<Self>) {
         let mut attempts = JoinSet::new();
         while !self.board.is_stopping() {
@@ -211,16 +216,16 @@ impl Dispatcher {
             for run in self.board.running() {
                 run.stop(StopReason::Stopping);
             }
-            // What does not stop either is another node's once its lease has lapsed.
+            // A job that does not stop either is taken by another node when its lease has expired.
             let _ = timeout(LAST + LAST, ended(&mut attempts)).await;
         }
     }
 
-    /// Begins as many attempts as there is room for. A tenant that has its share of this node gets no more of it.
+    /// Starts as many attempts as there is room for. A tenant that has used up its share of this node is skipped.
     async fn fill(self: &Arc<Self>, attempts: &mut JoinSet<()>) {
         let busy = u32::try_from(self.board.count()).unwrap_or(u32::MAX);
         let mut room = self.terms.per_node.min(self.breaker.allowed_concurrency()).saturating_sub(busy);
-        // A job that is to run alone, or runs so, leaves others to other nodes.
+        // While a job runs alone or waits to do so, this node leases no others: other nodes take them.
         while room > 0 && self.turns.try_read().is_ok() {
             let (limit, but) = self.terms.next(&self.crowd, self.board.tenants(), room);
             let asked = JobLeaseRequest { limit, per_tenant: self.terms.per_tenant, but, ttl: TTL };
@@ -243,7 +248,7 @@ impl Dispatcher {
         }
     }
 
-    /// Keeps the leases of this node, and hears what became of them.
+    /// Renews the leases of this node, and stops the jobs that were cancelled or whose lease is lost.
     async fn beat(&self) {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -272,16 +277,16 @@ impl Dispatcher {
         }
     }
 
-    /// A time, give or take a fifth.
+    /// Jitters a duration by ± 20 %.
     fn jittered(&self, time: Duration) -> Duration {
         let mut chance = [128];
-        // Without chance nodes ask in step, which does no harm.
+        // Without randomness, nodes poll at the same time, which does no harm.
         let _ = self.entropy.fill(&mut chance);
         time * (4 * 255 + 2 * u32::from(chance[0])) / (5 * 255)
     }
 }
 
-/// Waits until all have ended.
+/// Waits until all attempts have ended.
 async fn ended(attempts: &mut JoinSet<()>) {
     while attempts.join_next().await.is_some() {}
 }

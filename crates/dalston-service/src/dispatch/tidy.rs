@@ -1,4 +1,4 @@
-//! What keeps the queue in order: lapsed leases, jobs whose key is gone, jobs that are kept no longer.
+//! Maintenance of the queue: reclaims expired leases, cancels jobs of revoked keys, purges jobs past their retention.
 
 use super::Dispatcher;
 use crate::{ServiceResult, jobs::erase};
@@ -8,23 +8,23 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Lapsed leases are looked for so often.
+/// Interval of the search for expired leases.
 const RECLAIM: Duration = Duration::from_secs(10);
-/// Jobs that one step moves.
+/// Maximum number of jobs per call of the store.
 const BATCH: u32 = 200;
 
-/// What clients read of a job whose node was lost.
+/// Error message for the client when the node of a job was lost.
 const LOST: &str = "The node that worked on it was lost";
 
 impl Dispatcher {
-    /// What is done at the start and each minute.
+    /// Runs all maintenance. Called at the start and every minute.
     pub async fn tidy(&self) -> ServiceResult<()> {
         self.reclaim().await?;
         self.cancel_orphans().await?;
         self.purge_expired().await
     }
 
-    /// What is done more often, or when something happened.
+    /// Reclaims expired leases every 10 seconds, and cancels the queued jobs of a key when it is revoked.
     pub(super) async fn keep_order(&self) {
         let mut rounds = interval(RECLAIM);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -39,7 +39,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes back jobs from nodes that are lost.
+    /// Reclaims jobs from lost nodes.
     async fn reclaim(&self) -> ServiceResult<()> {
         let attempts = u64::from(self.terms.attempts.get());
         loop {
@@ -62,7 +62,7 @@ impl Dispatcher {
         }
     }
 
-    /// Cancels jobs that nobody has a right to any more: those that wait, of revoked keys.
+    /// Cancels the queued jobs of revoked keys.
     async fn cancel_orphans(&self) -> ServiceResult<()> {
         loop {
             let cancelled = self.store.cancel_orphans(self.clock.now(), BATCH).await?;
@@ -82,7 +82,7 @@ impl Dispatcher {
         }
     }
 
-    /// Deletes jobs that are kept no longer, as the gateway.
+    /// Deletes jobs past their retention. The audit record names the gateway as actor.
     async fn purge_expired(&self) -> ServiceResult<()> {
         loop {
             let now = self.clock.now();

@@ -1,4 +1,4 @@
-//! A transcript that is being written: a line of JSON for each segment.
+//! Writes a transcript to a file: one line of JSON per segment.
 
 use crate::job_notifier::RunningJob;
 use dalston_engine::{Segment, Sink, Summary};
@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-/// The file, and the run whose progress is noted.
+/// The file, and the running job whose progress is updated.
 pub(super) struct TranscriptWriter {
     file: BufWriter<File>,
     run: Arc<RunningJob>,
@@ -20,13 +20,13 @@ pub(super) struct TranscriptWriter {
 }
 
 impl TranscriptWriter {
-    /// A new file, which nobody else may read. Blocks.
+    /// Creates the file with mode 0600. Fails when it exists. Blocks.
     pub(super) fn create(path: &Path, run: Arc<RunningJob>) -> io::Result<Self> {
         let file = BufWriter::new(OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?);
         Ok(Self { file, run, segments: 0, words: 0, speech: 0.0 })
     }
 
-    /// The last of it; the summary says what was counted here. Blocks.
+    /// Flushes the file, and returns the summary with the counts of what was written. Blocks.
     pub(super) fn finish(mut self, summary: Summary) -> io::Result<Summary> {
         self.file.flush()?;
         let Self { segments, words, speech, .. } = self;

@@ -1,16 +1,20 @@
-//! The audio of a stream: reserved in slices before it is passed on, settled at the end to what came.
+//! The audio quota of a stream: reserved in slices before the audio is sent, settled to the actual amount at the end.
 
 use crate::{ServiceError, ServiceResult};
 use dalston_model::{Day, Timestamp};
 use dalston_stream::StreamConfig;
 use dalston_work::{AudioAmount, NewSession, ReserveOutcome, SharedWorkStorage, UsageAccount, UsageSource};
 
-/// What is reserved at once, in milliseconds of audio. A gateway that dies leaves no more of it unused.
+/// Size of a reservation, in milliseconds of audio. A gateway that crashes leaves at most this much reserved and
+/// unused.
 const SLICE: u64 = 10_000;
-/// What is passed on unreserved while the store is away. An outage ends no stream: what came is settled at the end.
+/// Milliseconds of audio that a failed reservation allows without one, while the store is unavailable.
+///
+/// The reservation is tried again once they are used. An outage closes no stream: the actual amount is settled at the
+/// end.
 const CREDIT: u64 = 60_000;
 
-/// What a stream may still pass on.
+/// The audio that a stream may still send.
 pub(super) struct Budget {
     store: SharedWorkStorage,
     account: UsageAccount,
@@ -18,12 +22,12 @@ pub(super) struct Budget {
     bytes: u64,
     /// Milliseconds that the store has reserved.
     reserved: u64,
-    /// Milliseconds that may pass: those, and credit.
+    /// Milliseconds that may be sent: the reserved ones, and the credit.
     allowed: u64,
 }
 
 impl Budget {
-    /// With a first slice; `Excess` when nothing is left of the day.
+    /// Opens a budget with a first slice. Fails with [`ServiceError::Excess`] when nothing is left of the day's quota.
     pub(super) async fn open(
         store: SharedWorkStorage,
         session: &NewSession,
@@ -47,7 +51,7 @@ impl Budget {
         }
     }
 
-    /// Takes so many bytes from what is reserved, and reserves more where they do not fit.
+    /// Consumes `bytes` bytes of audio, and reserves more when the reservation is too small.
     pub(super) async fn take(&mut self, bytes: usize) -> ServiceResult<()> {
         let wanted = self.bytes.saturating_add(bytes as u64);
         let millis = self.config.millis(wanted);
@@ -80,7 +84,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Whose audio it is, and by how much it differs from what was reserved.
+    /// Returns the account to settle, and the correction in milliseconds: used minus reserved.
     pub(super) fn settlement(&self) -> (UsageAccount, i64) {
         let signed = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
         (self.account.clone(), signed(self.config.millis(self.bytes)).saturating_sub(signed(self.reserved)))

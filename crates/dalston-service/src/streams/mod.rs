@@ -1,4 +1,4 @@
-//! Streams: opened for an admitted caller when a worker has room, and ended when the caller's key is.
+//! Streams: opened for an authenticated caller when a worker has a free slot, and closed when the caller's key ends.
 
 mod budget;
 mod router;
@@ -23,18 +23,18 @@ use std::{
 use stream::PendingSettlement;
 use tokio::sync::watch;
 
-/// Ended sessions that one second settles: what else is done each second waits for it.
+/// Maximum number of ended sessions that one tick (a second) settles. The other work of the tick waits for it.
 const AT_ONCE: usize = 50;
 
-/// What is known of an open stream.
+/// The state of an open stream.
 struct OpenStream {
-    /// Who opened it.
+    /// The caller that opened the stream.
     principal: Principal,
-    /// The tenant that it works in.
+    /// The tenant that the stream works in.
     tenant: TenantId,
-    /// When its time is up, by the monotonic clock.
+    /// When the session limit is reached, by the monotonic clock.
     ends_at: Option<Duration>,
-    /// Whether it is over for everybody but its worker, which says the rest.
+    /// Whether the stream has ended for everything but its worker, which still sends its remaining events.
     is_over: bool,
     end: watch::Sender<Option<CloseReason>>,
 }
@@ -48,7 +48,7 @@ pub struct Streams {
     clock: SharedClock,
     entropy: SharedEntropy,
     open: Mutex<HashMap<SessionId, OpenStream>>,
-    /// Sessions that have ended and are not settled yet: the store was away, or their task was.
+    /// Sessions that have ended and are not settled yet, because the store was unavailable or the task was dropped.
     left: Mutex<Vec<PendingSettlement>>,
 }
 
@@ -65,7 +65,7 @@ impl Streams {
         Arc::new(Self { store, gate, router, crowd, clock, entropy, open: Mutex::default(), left: Mutex::default() })
     }
 
-    /// Opens a stream for the caller; `None` when no worker has room.
+    /// Opens a stream for the caller. Returns `None` when no worker has a free slot.
     pub async fn start(
         self: &Arc<Self>,
         permit: &Permit<rights::Realtime>,
@@ -83,7 +83,7 @@ impl Streams {
         };
         let budget = Budget::open(self.store.clone(), &asked, config, now).await?;
         let (end, ending) = watch::channel(None);
-        // From here on, whatever happens, what was reserved is given back and the slot is freed.
+        // From here on, dropping the stream releases the reservation and the slot, whatever fails.
         let mut stream = Stream::new(id, permit.clone(), config.clone(), budget, ending, Arc::clone(self));
         match self.router.open(&asked, config).await {
             Ok(Some(slot)) => stream.attach(slot),
@@ -104,8 +104,8 @@ impl Streams {
             end,
         };
         self.open().insert(id, open);
-        // The principal may have changed between its admission and now, when no change could find the stream yet. What a
-        // change has told of it since is newer.
+        // The principal may have changed between its authentication and the insert above, when no change could find the
+        // stream yet. A change that was applied since the insert is newer than this read, so it takes precedence.
         match self.gate.revalidate(permit.caller()).await {
             Ok(caller) => self.change(id, |open| {
                 if open.principal == permit.caller().principal() {
@@ -119,7 +119,7 @@ impl Streams {
         Ok(Some(stream))
     }
 
-    /// Ends the streams of a principal that no longer carries them.
+    /// Closes the streams of a principal that no longer permits them.
     pub(crate) fn principal_changed(&self, change: &PrincipalChange) {
         for open in self.open().values_mut().filter(|open| open.principal.actor == change.actor) {
             match &change.now {
@@ -129,30 +129,32 @@ impl Streams {
         }
     }
 
-    /// Ends the streams whose principals have expired, or whose time is up.
+    /// Closes the streams whose principal has expired or whose session limit is reached.
     pub fn expire(&self, now: Timestamp) {
         self.end(CloseReason::KeyEnded, |open| open.principal.expires.is_some_and(|at| at <= now));
         let passed = self.clock.monotonic();
         self.end(CloseReason::TimeUp, |open| open.ends_at.is_some_and(|at| at <= passed));
     }
 
-    /// Ends all streams.
+    /// Closes all streams, because the gateway is shutting down.
     pub fn stop(&self) {
         self.end(CloseReason::Stopping, |_| true);
     }
 
-    /// How many streams a tenant has open on this node.
+    /// Returns the number of open streams of a tenant on this node.
     pub fn count(&self, tenant: &TenantId) -> usize {
         self.open().values().filter(|open| open.tenant == *tenant && !open.is_over).count()
     }
 
-    /// How many of them the built-in worker serves, of all tenants, and how many it could.
+    /// Returns the number of streams of all tenants that the built-in worker serves, and its capacity.
     pub fn own_load(&self) -> (usize, usize) {
         self.router.own_load()
     }
 
-    /// What is done each second: sessions that have ended are settled; and each ten seconds the slots of open sessions are
-    /// prolonged, which comes first, and workers of the settings registered. A stream whose slot has lapsed ends.
+    /// Runs the periodic work; to be called every second.
+    ///
+    /// Settles sessions that have ended. Every ten seconds, it first renews the slots of the open sessions and
+    /// registers the configured workers. A stream whose slot has expired is closed.
     pub async fn keep(&self) -> ServiceResult<()> {
         let now = self.clock.now();
         if self.router.is_due(now) {
@@ -174,7 +176,7 @@ impl Streams {
         Ok(())
     }
 
-    /// Settles what has ended; at the stop also what has not, for nobody is there to do it later.
+    /// Settles all ended sessions at shutdown, and frees the slots of those still open: nothing could do that later.
     pub async fn close(&self) -> ServiceResult<()> {
         self.settle(usize::MAX).await?;
         let open: Vec<SessionId> = self.open().drain().map(|(id, _)| id).collect();
@@ -184,8 +186,7 @@ impl Streams {
         Ok(())
     }
 
-    /// Frees the slots of sessions that have ended, and settles their audio: so many at most. What fails stays for the next
-    /// time.
+    /// Frees the slots of at most `most` ended sessions and settles their audio. Failures are retried at the next call.
     async fn settle(&self, most: usize) -> ServiceResult<()> {
         for _ in 0..most {
             let Some(left) = self.left().pop() else { return Ok(()) };
@@ -218,18 +219,18 @@ impl Streams {
     }
 }
 
-/// Goes on with the principal as it is now, as long as that may stream in the tenant: in its own, or as one of the
-/// platform.
+/// Continues with the current principal, if it may still stream in the tenant: its own tenant, or any tenant with
+/// `platform`. Otherwise the stream is closed.
 fn renew(open: &mut OpenStream, now: &Principal) {
     let may_stream = now.scopes.grants(Scope::Realtime);
     if !may_stream || (open.tenant != now.tenant && !now.scopes.grants(Scope::Platform)) {
         tell(open, CloseReason::ScopeLost);
     }
-    // The kind stays: a ticket acts as its key, and is told of as that.
+    // The kind is kept: a ticket acts as its key, so changes are reported for the key.
     open.principal = Principal { kind: open.principal.kind, ..now.clone() };
 }
 
-/// Tells a stream to end. The first reason stands, unless it is a milder one.
+/// Requests a stream to close. The first reason is kept, except that [`CloseReason::TimeUp`] is replaced by any other.
 fn tell(open: &OpenStream, ending: CloseReason) {
     open.end.send_if_modified(|told| {
         let changes = told.is_none_or(|before| before == CloseReason::TimeUp && ending != CloseReason::TimeUp);

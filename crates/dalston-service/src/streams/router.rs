@@ -1,4 +1,4 @@
-//! The router: a slot of the worker that has the least to do, in one step of the store.
+//! The router: assigns a session a slot of the least loaded worker, in one atomic operation of the store.
 
 use crate::{ServiceResult, Shares, TakenPlace, TenantPresence, token};
 use dalston_model::{AuditEntry, SharedClock, Source, TenantId, Timestamp};
@@ -14,30 +14,31 @@ use std::{
     time::Duration,
 };
 
-/// A slot or a registration is held for so long, and prolonged so often.
+/// TTL of a slot and of a registration. Slots and configured workers are renewed every `BEAT` (10 s).
 pub(crate) const TTL: Duration = Duration::from_secs(30);
-/// How the names of workers of the settings begin.
+/// Prefix of the names of configured workers.
 pub(crate) const FIXED: &str = "fixed.";
 const BEAT: Duration = Duration::from_secs(10);
-/// A worker that could not be reached is not asked again for so long.
+/// How long a worker that could not be reached is excluded.
 const SHUNNED: Duration = Duration::from_secs(10);
-/// A client waits so long for a worker that answers.
+/// Maximum time that a client waits for a reachable worker.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A worker of the settings: always there.
+/// A worker from the configuration. It never expires while a node runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixedWorker {
-    /// Its name: the same on every node.
+    /// The worker's name, which is the same on every node.
     pub id: WorkerId,
-    /// Where it is.
+    /// The worker's URL.
     pub url: String,
-    /// Sessions at once.
+    /// Maximum number of concurrent sessions.
     pub capacity: u32,
 }
 
 impl FixedWorker {
-    /// The worker at this URL; `None` when it is not one of a WebSocket. It is named after its host, and a digest of the
-    /// whole.
+    /// Creates the worker with this URL. Returns `None` when it is not a WebSocket URL.
+    ///
+    /// The name consists of the host and a digest of the whole URL.
     pub fn new(url: &str, capacity: u32) -> Option<Self> {
         let (_, rest) = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "ws" | "wss"))?;
         let authority = rest.split(['/', '?']).next()?;
@@ -49,24 +50,24 @@ impl FixedWorker {
     }
 }
 
-/// Who serves streams.
+/// The workers that serve streams.
 pub struct RouterParts {
-    /// The worker within the process.
+    /// The built-in worker, which runs in this process.
     pub own: Arc<dyn BuiltinWorker>,
-    /// Streams that it serves at once.
+    /// Maximum number of concurrent streams of the built-in worker.
     pub own_streams: u32,
-    /// Workers of the settings.
+    /// Workers from the configuration.
     pub fixed: Vec<FixedWorker>,
 }
 
-/// A session's slot, taken.
+/// An acquired slot of a session.
 pub(super) struct SessionSlot {
     pub(super) link: WorkerLink,
-    /// The place with the built-in worker, if it is one.
+    /// The place of the built-in worker, if it serves the session.
     pub(super) own: Option<TakenPlace<TenantId>>,
 }
 
-/// Finds workers for sessions.
+/// Assigns workers to sessions.
 pub(super) struct Router {
     store: SharedWorkStorage,
     own: Arc<dyn BuiltinWorker>,
@@ -75,7 +76,7 @@ pub(super) struct Router {
     fixed: Vec<FixedWorker>,
     clock: SharedClock,
     kept: Mutex<Option<Timestamp>>,
-    /// Workers that could not be reached, and when. At most as many as there are.
+    /// Workers that could not be reached, with the time of the failure. Bounded by the number of workers.
     dead: Mutex<HashMap<WorkerId, Timestamp>>,
 }
 
@@ -91,12 +92,12 @@ impl Router {
         Self { store, own, places, fixed, clock, kept: Mutex::default(), dead: Mutex::default() }
     }
 
-    /// A slot, with a worker that answers; `None` when nobody has room.
+    /// Acquires a slot of a worker and connects to it. Returns `None` when no reachable worker has a free slot.
     pub(super) async fn open(&self, session: &NewSession, config: &StreamConfig) -> ServiceResult<Option<SessionSlot>> {
         let begun = self.clock.now();
         let mut except = self.dead_ones(begun);
         let mut own = self.places.is_open(&session.tenant);
-        // Each round tries another worker, and the built-in one is the last.
+        // Each iteration tries another worker. The built-in worker is the last.
         while self.clock.now().since(begun) < PATIENCE {
             match self.store.open_session(session, own, &except, TTL).await? {
                 OpenSessionOutcome::Worker(worker) => match connect(&worker.url, session.id, config).await {
@@ -117,7 +118,7 @@ impl Router {
                     if let Some(place) = self.places.take(&session.tenant) {
                         return Ok(Some(SessionSlot { link: self.own.serve(session.id, config), own: Some(place) }));
                     }
-                    // Somebody else was faster.
+                    // A concurrent session has taken the place.
                     self.close(session.id).await?;
                     own = false;
                 }
@@ -128,7 +129,7 @@ impl Router {
         Ok(None)
     }
 
-    /// Workers that could not be reached lately.
+    /// Returns the workers that could not be reached recently.
     fn dead_ones(&self, now: Timestamp) -> Vec<WorkerId> {
         let mut dead = self.dead();
         dead.retain(|_, at| *at <= now && now.since(*at) < SHUNNED);
@@ -139,23 +140,23 @@ impl Router {
         self.dead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many places of the built-in worker are taken, and how many there are.
+    /// Returns the number of places of the built-in worker that are taken, and their total number.
     pub(super) fn own_load(&self) -> (usize, usize) {
         (self.places.count(), self.places.most())
     }
 
-    /// Whether the workers of the settings and the slots are to be kept alive again.
+    /// Whether the registrations and the slots are due for renewal.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        // A clock that was set back makes nothing last.
+        // After the clock was set back, renewal is due at once.
         self.kept().is_none_or(|kept| now < kept || now.since(kept) >= BEAT)
     }
 
-    /// They were kept alive at `now`.
+    /// Records that everything was renewed at `now`.
     pub(super) fn was_kept(&self, now: Timestamp) {
         *self.kept() = Some(now);
     }
 
-    /// Registers the workers of the settings for a while, as every node does.
+    /// Registers the configured workers for [`TTL`]. Every node does so.
     pub(super) async fn register(&self) -> ServiceResult<()> {
         for FixedWorker { id, url, capacity } in &self.fixed {
             let worker = Worker {
@@ -190,7 +191,7 @@ impl Router {
         Ok(())
     }
 
-    /// Prolongs slots. Gives those that have lapsed.
+    /// Renews slots. Returns the sessions whose slots have expired.
     pub(super) async fn renew(&self, sessions: &[SessionId]) -> ServiceResult<Vec<SessionId>> {
         if sessions.is_empty() {
             return Ok(Vec::new());

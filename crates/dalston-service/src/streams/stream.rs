@@ -1,4 +1,4 @@
-//! An open stream, as the door that carries it holds it.
+//! An open stream, as held by the route that carries it.
 
 use super::{Streams, budget::Budget, router::SessionSlot};
 use crate::{ServiceResult, TakenPlace};
@@ -10,30 +10,33 @@ use dalston_work::{SessionId, SharedWorkStorage, UsageAccount};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Why a stream is ended from this side.
+/// Why the gateway closes a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// Its key was revoked, disabled, or has expired.
+    /// The key was revoked or disabled, or has expired.
     KeyEnded,
-    /// Its key no longer holds `realtime`.
+    /// The key no longer has the scope `realtime`.
     ScopeLost,
-    /// It has lasted as long as its ticket allows.
+    /// The stream has lasted as long as its ticket allows.
     TimeUp,
-    /// Its slot has lapsed: this node did not reach the store in time.
+    /// The slot has expired: this node did not reach the store in time.
     SlotLost,
-    /// The gateway stops.
+    /// The gateway is shutting down.
     Stopping,
 }
 
-/// An open stream. Dropped, it is closed; [`Stream::finish`] frees its slot at once, else the next second does.
+/// An open stream.
+///
+/// [`Stream::finish`] frees the slot at once. When the stream is dropped instead, the next tick (within a second) frees
+/// it.
 pub struct Stream {
-    /// Its id.
+    /// The session's id.
     pub id: SessionId,
-    /// What was asked for.
+    /// The configuration that the client requested.
     pub config: StreamConfig,
-    /// Its worker.
+    /// The connection to the worker.
     pub worker: WorkerLink,
-    /// Tells when to end, and why.
+    /// Receives the reason when the stream must close.
     pub ending: watch::Receiver<Option<CloseReason>>,
     permit: Permit<rights::Realtime>,
     budget: Budget,
@@ -61,15 +64,20 @@ impl Stream {
         self.own = own;
     }
 
-    /// Counts audio before it goes to the worker. `Excess`: the budget of the day has no room for it.
+    /// Reserves audio, in bytes, before it is sent to the worker.
+    ///
+    /// Fails with [`ServiceError::Excess`](crate::ServiceError::Excess) when the quota of the day is used up.
     pub async fn afford(&mut self, bytes: usize) -> ServiceResult<()> {
         self.budget.take(bytes).await
     }
 
-    /// Puts another stream in its place, for the same caller and no longer. `false`: no worker has room, and it is over.
+    /// Replaces this stream by another one with a new configuration.
+    ///
+    /// The caller and the end of the session limit stay the same. Returns `false` when no worker has a free slot; then
+    /// the stream has ended.
     pub async fn replace(&mut self, config: &StreamConfig) -> ServiceResult<bool> {
         let ends_at = self.streams.open().get(&self.id).and_then(|open| open.ends_at);
-        // Its worker is let go of before its slot is.
+        // Disconnects the worker before its slot is freed.
         (self.worker, _) = WorkerLink::pair();
         self.release().await;
         let (streams, permit) = (Arc::clone(&self.streams), self.permit.clone());
@@ -81,20 +89,22 @@ impl Stream {
         Ok(true)
     }
 
-    /// It is over for everybody but its worker: it counts no more, and nothing ends it.
+    /// Marks the stream as ended for everything but its worker: it is no longer counted as open.
+    ///
+    /// To be called when the session closes; the caller ignores [`Stream::ending`] from then on.
     pub fn leave(&self) {
         if let Some(open) = self.streams.open().get_mut(&self.id) {
             open.is_over = true;
         }
     }
 
-    /// Frees its slot and settles its audio. What the store does not take now it takes later.
+    /// Frees the slot and settles the audio. If the store fails, a later tick retries.
     pub async fn finish(mut self) {
         self.release().await;
     }
 
     async fn release(&mut self) {
-        // One that was to be replaced and was not is settled already.
+        // A stream whose replacement failed is settled already.
         if self.is_settled {
             return;
         }
@@ -128,17 +138,17 @@ impl Drop for Stream {
     }
 }
 
-/// What an ended session leaves to do.
+/// The remaining work for an ended session.
 pub(super) struct PendingSettlement {
     id: SessionId,
     account: UsageAccount,
-    /// Milliseconds: what was heard, less what was reserved.
+    /// Milliseconds of audio: used minus reserved.
     change: i64,
     is_closed: bool,
 }
 
 impl PendingSettlement {
-    /// Does it, or gives back what is still to do.
+    /// Frees the slot and settles the audio. On an error, returns the work that remains.
     pub(super) async fn settle(mut self, store: &SharedWorkStorage) -> Result<(), (Self, StoreError)> {
         if !self.is_closed
             && let Err(error) = store.close_session(self.id).await

@@ -4,40 +4,40 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A record of the audit log.
+/// An audit record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditView {
-    /// Its number; it only grows.
+    /// The record's sequence number, which only grows.
     pub seq: u64,
-    /// When.
+    /// When the action happened.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
-    /// The tenant that it concerns.
+    /// The tenant that the record concerns.
     pub tenant_id: String,
-    /// Who did it.
+    /// The actor.
     pub actor: PartyView,
-    /// Through which door.
+    /// The interface through which the action came.
     pub door: String,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// What it was done to.
+    /// The object of the action.
     pub target: PartyView,
-    /// The address of the client.
+    /// The client's address.
     pub address: Option<String>,
-    /// The id of the request.
+    /// The request's id.
     pub request_id: Option<String>,
-    /// What else is known.
+    /// Further details.
     pub detail: Value,
-    /// The link of the chain; null for a record that is older than the chain.
+    /// The record's hash in the chain; null for a record older than the chain.
     pub hash: Option<String>,
 }
 
-/// Who did something, or what it was done to.
+/// The actor or the target of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PartyView {
-    /// What it is.
+    /// The kind of actor or target.
     pub kind: String,
-    /// Its id; null where there is only one.
+    /// Its id; null if there is only one of the kind.
     pub id: Option<String>,
 }
 
@@ -59,25 +59,25 @@ impl From<&AuditRecord> for AuditView {
     }
 }
 
-/// What came of verifying the audit log.
+/// The result of verifying the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VerifiedView {
     /// `intact` or `broken`.
     pub status: String,
-    /// Records whose links were checked.
+    /// Number of records whose hashes were checked.
     pub checked: u64,
-    /// The number of the first of them.
+    /// The sequence number of the first checked record.
     pub first_seq: Option<u64>,
-    /// The last of them, `SEQ:HASH`. Give it back later: it must still be there.
+    /// The last checked record as `SEQ:HASH`. Pass it to a later verification, which then checks that it still exists.
     pub head: Option<String>,
-    /// The number of the first record that is not what it should be.
+    /// The sequence number of the first record that is wrong or missing.
     pub broken_at: Option<u64>,
 }
 
 impl VerifiedView {
     const INTACT: &str = "intact";
 
-    /// Whether all records are as they were written.
+    /// Whether all records are unchanged.
     pub fn is_intact(&self) -> bool {
         self.status == Self::INTACT
     }

@@ -5,37 +5,37 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Whoever asks: the fields of its key, which are null for a caller that is none.
+/// The caller: the fields of its key, which are null for a caller without a key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CallerView {
     /// The id of the key.
     pub id: Option<String>,
-    /// The first characters of its secret, for display.
+    /// The first characters of the key's secret, for display.
     pub prefix: Option<String>,
-    /// What people call it; of a caller without a key, what it is.
+    /// The name for people; for a caller without a key, the kind of caller.
     pub name: String,
-    /// What the key is for.
+    /// A description of the key for people.
     pub description: Option<String>,
     /// The tenant that the caller works in.
     pub tenant_id: String,
-    /// What the caller may do.
+    /// The caller's scopes.
     pub scopes: Vec<String>,
     /// Requests per minute; null is no limit.
     pub rate_limit: Option<u32>,
-    /// Whether the key is switched on.
+    /// Whether the key is enabled.
     pub enabled: bool,
-    /// When the key was made.
+    /// When the key was created.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub created_at: Option<Timestamp>,
-    /// Who made it.
+    /// Who created the key.
     pub created_by: Option<String>,
-    /// When it was last used.
+    /// When the key was last used.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_used_at: Option<Timestamp>,
-    /// When it expires.
+    /// When the key expires.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// When the key was revoked.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub revoked_at: Option<Timestamp>,
     /// The client's own object.
@@ -43,7 +43,7 @@ pub struct CallerView {
 }
 
 impl CallerView {
-    /// A caller without a key.
+    /// Creates the view of a caller without a key.
     pub fn keyless(caller: &Caller) -> Self {
         Self {
             id: None,

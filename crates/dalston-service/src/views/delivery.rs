@@ -3,38 +3,38 @@ use dalston_work::Delivery;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A delivery of a webhook, with what it is about but not all that is sent.
+/// A delivery of a webhook: its subject and state, without the full body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeliveryView {
-    /// Its id, for life.
+    /// The delivery's permanent id.
     pub id: String,
-    /// The webhook that it goes to.
+    /// The webhook that the delivery belongs to.
     pub webhook_id: String,
-    /// The event.
+    /// The type of the event.
     #[serde(rename = "type")]
     pub kind: String,
     /// The job that the event is about.
     pub transcription_id: Option<String>,
-    /// Where it is.
+    /// The state of the delivery.
     pub status: String,
-    /// Attempts so far.
+    /// Number of attempts so far.
     pub attempts: u32,
     /// When the event happened.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
-    /// When it is tried next; null once it has ended.
+    /// When the next attempt is due; null once the delivery has ended.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub next_at: Option<Timestamp>,
-    /// When it was tried last.
+    /// When the last attempt was made.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_at: Option<Timestamp>,
-    /// What the endpoint answered last.
+    /// The HTTP status of the endpoint's last response.
     pub last_status: Option<u16>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
 }
 
-/// What an event says of its job.
+/// The part of the event's body that names the job.
 #[derive(Deserialize)]
 struct EventBody {
     data: Data,

@@ -8,51 +8,51 @@ use serde_json::{Map, Value};
 /// A transcription job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobView {
-    /// Its id, for life.
+    /// The job's permanent id.
     pub id: String,
-    /// The tenant that it belongs to.
+    /// The tenant that the job belongs to.
     pub tenant_id: String,
-    /// Where it is.
+    /// The state of the job.
     pub status: String,
-    /// What the client called the file.
+    /// The file name given by the client.
     pub filename: Option<String>,
-    /// What the client said that the file is.
+    /// The media type given by the client.
     pub content_type: Option<String>,
-    /// Length of the file in bytes.
+    /// Size of the file in bytes.
     pub size_bytes: u64,
-    /// What the file is.
+    /// The properties of the audio.
     pub audio: AudioView,
-    /// The model that the client asked for.
+    /// The model that the client requested.
     pub model: Option<String>,
-    /// The language that the client asked for.
+    /// The language that the client requested.
     pub language: Option<String>,
     /// The client's own object.
     pub metadata: Map<String, Value>,
-    /// When it was made.
+    /// When the job was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
-    /// Who made it.
+    /// Who created the job.
     pub created_by: Option<String>,
-    /// When an engine began.
+    /// When an engine started.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// When the job ended.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub completed_at: Option<Timestamp>,
-    /// How far its engine has come, from 0 to 1.
+    /// The engine's progress, from 0 to 1.
     pub progress: Option<f64>,
-    /// Why it failed, or why the last attempt did.
+    /// Why the job failed, or why the last attempt failed.
     pub error: Option<String>,
-    /// What came out; null before the job is completed.
+    /// The result; null until the job is completed.
     pub result: Option<JobResultView>,
 }
 
-/// What an audio file is. What is not known is null.
+/// The properties of an audio file. Unknown values are null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AudioView {
-    /// The container.
+    /// The container format.
     pub format: String,
-    /// Length in seconds.
+    /// Duration in seconds.
     pub duration_seconds: Option<f64>,
     /// Frames per second.
     pub sample_rate: Option<u32>,
@@ -61,7 +61,7 @@ pub struct AudioView {
 }
 
 impl From<&Job> for JobView {
-    /// Of its result what is said of it in short.
+    /// Creates the view, with the summary as its result.
     fn from(job: &Job) -> Self {
         let Audio { format, duration_seconds: _, sample_rate, channels } = &job.audio;
         Self {

@@ -1,4 +1,4 @@
-//! The result of a job: whole, or what is said of it in short.
+//! The result of a job: the full result, or its summary.
 
 use dalston_engine::Summary;
 use dalston_work::Job;
@@ -6,62 +6,62 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Where the row of a job says which transcript is its own.
+/// The field of the job's row that identifies the job's transcript.
 const FENCE: &str = "fence";
 
 /// The result of a job.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct JobResultView {
-    /// The text, where the result is whole.
+    /// The text, if the result is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub text: Option<String>,
-    /// The segments, where the result is whole.
+    /// The segments, if the result is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<SegmentView>")]
     pub segments: Option<Vec<SegmentView>>,
-    /// The words with times, where the result is whole.
+    /// The words with timestamps, if the result is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<WordView>")]
     pub words: Option<Vec<WordView>>,
-    /// What is said of it in short.
+    /// The summary.
     #[serde(flatten)]
     pub summary: Option<ResultSummary>,
-    /// Where the whole is, where it is not here.
+    /// Where to get the complete result, if it is not here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub hint: Option<String>,
 }
 
-/// A result in short. `segments` are counted, since the word stands for a list where the result is whole.
+/// The summary of a result. The field is `segment_count`, since `segments` is the list of a complete result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResultSummary {
-    /// The language, as the engine found it or was told.
+    /// The language, as detected by the engine or requested.
     pub language: Option<String>,
-    /// Length of the audio in seconds.
+    /// Duration of the audio in seconds.
     pub duration: Option<f64>,
-    /// Seconds of speech in it.
+    /// Duration of the speech in seconds.
     pub speech_duration: f64,
-    /// How many segments there are.
+    /// Number of segments.
     pub segment_count: u64,
     /// The engine.
     pub engine: String,
-    /// The model that it used.
+    /// The model that the engine used.
     pub model: Option<String>,
     /// What a reader must know: that there is no text, and why.
     pub note: Option<String>,
 }
 
-/// A piece of speech. Times are seconds from the start of the audio.
+/// A segment of speech. Times are seconds from the start of the audio.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SegmentView {
-    /// Where it begins.
+    /// When the segment begins.
     pub start: f64,
-    /// Where it ends.
+    /// When the segment ends.
     pub end: f64,
-    /// What was said; empty where the engine finds speech and does not write it down.
+    /// The text; empty if the engine detects speech without transcribing it.
     pub text: String,
-    /// How sure the engine is, from 0 to 1.
+    /// The engine's confidence, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "f64")]
     pub confidence: Option<f64>,
@@ -72,11 +72,11 @@ pub struct SegmentView {
 pub struct WordView {
     /// The word.
     pub word: String,
-    /// Where it begins.
+    /// When the word begins.
     pub start: f64,
-    /// Where it ends.
+    /// When the word ends.
     pub end: f64,
-    /// How sure the engine is, from 0 to 1.
+    /// The engine's confidence, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "f64")]
     pub confidence: Option<f64>,
@@ -95,19 +95,19 @@ impl From<ResultSummary> for JobResultView {
     }
 }
 
-/// What the row says of a result: what is said of it in short, and where the transcript is.
+/// Encodes the result for the job's row: the summary, and the fence that identifies the transcript.
 pub(crate) fn stored(summary: &Summary, fence: u64) -> Value {
     let mut result = json!(summary);
     result[FENCE] = fence.into();
     result
 }
 
-/// What is said of the transcript of a completed job.
+/// Returns the summary of a completed job's transcript.
 pub(crate) fn summary(job: &Job) -> Option<Summary> {
     serde_json::from_value(job.result.clone()?).ok()
 }
 
-/// The fence of the lease that the transcript of a completed job was written under.
+/// Returns the fence of the lease under which a completed job's transcript was written.
 pub(crate) fn fence(job: &Job) -> Option<u64> {
     job.result.as_ref()?[FENCE].as_u64()
 }

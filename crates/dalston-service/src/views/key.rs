@@ -7,34 +7,34 @@ use serde_json::{Map, Value};
 /// An API key without its secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyView {
-    /// Its id, for life.
+    /// The key's permanent id.
     pub id: String,
-    /// The first characters of its secret, for display.
+    /// The first characters of the secret, for display.
     pub prefix: String,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
-    /// What it is for.
+    /// A description for people.
     pub description: Option<String>,
-    /// The tenant that it belongs to.
+    /// The tenant that the key belongs to.
     pub tenant_id: String,
-    /// What it may do; at the end those scopes that nobody knows any more, which allow nothing.
+    /// The key's scopes. Scopes that are no longer known come last, and grant nothing.
     pub scopes: Vec<String>,
     /// Requests per minute; null is no limit.
     pub rate_limit: Option<u32>,
-    /// Whether it is switched on.
+    /// Whether the key is enabled.
     pub enabled: bool,
-    /// When it was made.
+    /// When the key was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
-    /// Who made it.
+    /// Who created the key.
     pub created_by: Option<String>,
-    /// When it was last used.
+    /// When the key was last used.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_used_at: Option<Timestamp>,
-    /// When it expires.
+    /// When the key expires.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// When the key was revoked.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub revoked_at: Option<Timestamp>,
     /// The client's own object.
@@ -42,7 +42,7 @@ pub struct KeyView {
 }
 
 impl KeyView {
-    /// The key, where these scopes are known.
+    /// Creates the view of a key. `known` are the scopes that exist.
     pub fn new(used: &KeyWithUse, known: &KnownScopes) -> Self {
         let Key {
             id,
@@ -78,13 +78,13 @@ impl KeyView {
     }
 }
 
-/// An API key with a new secret.
+/// An API key after a rotation. Its new secret is beside it in the response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RotatedKeyView {
     /// The key.
     #[serde(flatten)]
     pub key: KeyView,
-    /// Until when the old secret works.
+    /// Until when the previous secret is valid.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub previous_expires_at: Timestamp,
 }

@@ -1,5 +1,6 @@
-//! What clients see: the JSON of API.md §5, the same at every door, as structs. They are read back as they were written,
-//! and fields that a reader does not know are passed over. Texts stay texts: a client reads what a newer gateway writes.
+//! The JSON that clients see (API.md §5), as structs; the same on all interfaces.
+//!
+//! Readers ignore unknown fields. Enumerated values stay strings, so a client can read what a newer gateway writes.
 
 mod audit;
 mod caller;
@@ -31,24 +32,24 @@ pub use worker::WorkerView;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What came of a command that shows nothing.
+/// The result of a command that returns no object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusView {
-    /// What was done, in a word.
+    /// What was done, in one word.
     pub status: String,
 }
 
 impl StatusView {
-    /// That this was done.
+    /// Creates a view with this status.
     pub fn new(status: &str) -> Self {
         Self { status: status.to_owned() }
     }
 }
 
-/// A ticket, which is the secret beside it.
+/// A ticket. Its secret is beside it in the response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TicketView {
-    /// Until when it opens its stream.
+    /// Until when the ticket can open its stream.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub expires_at: dalston_model::Timestamp,
 }

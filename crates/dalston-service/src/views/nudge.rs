@@ -1,49 +1,49 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What came of a nudge that reached somebody.
+/// The result of a nudge that reached at least one administrator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NudgeOutcome {
-    /// Whom it reached.
+    /// The recipients.
     pub result: NudgeResult,
-    /// Whether it did not reach everybody.
+    /// Whether some administrators were not reached.
     pub partial: bool,
 }
 
-/// What came of a nudge.
+/// The result of a nudge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NudgeView {
-    /// `success`, or `partial` when it did not reach everybody.
+    /// `success`, or `partial` when some administrators were not reached.
     pub status: String,
-    /// Whom it reached.
+    /// The recipients.
     pub result: NudgeResult,
 }
 
-/// Whom a nudge reached.
+/// The recipients of a nudge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NudgeResult {
-    /// Who worded it: `direct` or `llm`.
+    /// Who composed the message: `direct` or `llm`.
     pub mode: String,
-    /// How many got it.
+    /// Number of administrators that received the message.
     pub sent_count: u32,
-    /// How many did not.
+    /// Number of administrators that did not.
     pub failed_count: u32,
-    /// Each of them.
+    /// The result for each administrator.
     pub results: Vec<SentView>,
 }
 
-/// What came of a nudge to one administrator.
+/// The result of a nudge for one administrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentView {
-    /// The chat id of the administrator.
+    /// The administrator's chat id.
     pub user_id: i64,
     /// `sent` or `failed`.
     pub status: String,
-    /// The message in the chat.
+    /// The id of the message in the chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "i64")]
     pub message_id: Option<i64>,
-    /// Why it failed.
+    /// Why sending failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub error: Option<String>,
@@ -52,7 +52,7 @@ pub struct SentView {
 impl NudgeView {
     const SUCCESS: &str = "success";
 
-    /// Whether it reached everybody.
+    /// Whether all administrators were reached.
     pub fn is_success(&self) -> bool {
         self.status == Self::SUCCESS
     }

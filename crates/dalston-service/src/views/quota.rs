@@ -3,16 +3,16 @@ use dalston_work::QuotaKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a key or a tenant may use, and what is left of it today. Null is no limit.
+/// The quota of a key or a tenant, and what is left of it today. Null is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QuotaView {
-    /// Seconds of audio a day (UTC), of jobs and streams together.
+    /// Seconds of audio per day (UTC), for jobs and streams together.
     pub seconds_per_day: Option<u32>,
-    /// Whole seconds that are left today.
+    /// Whole seconds left today.
     pub seconds_left_today: Option<u64>,
-    /// Jobs that have not ended, at once.
+    /// Maximum number of unfinished jobs at a time.
     pub concurrent_jobs: Option<u32>,
-    /// Open streams, at once.
+    /// Maximum number of open streams at a time.
     pub concurrent_streams: Option<u32>,
 }
 

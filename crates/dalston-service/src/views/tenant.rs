@@ -5,19 +5,19 @@ use serde::{Deserialize, Serialize};
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TenantView {
-    /// Its id, for life.
+    /// The tenant's permanent id.
     pub id: String,
-    /// What people call it.
+    /// The name for people.
     pub name: Option<String>,
-    /// When it was made.
+    /// When the tenant was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
-    /// For how many days its ended jobs are kept; null: as long as the gateway's setting says.
+    /// For how many days ended jobs are kept; null applies the gateway's setting.
     pub retention_days: Option<u32>,
 }
 
 impl TenantView {
-    /// The tenant, whose ended jobs are kept for so many days.
+    /// Creates the view of a tenant with this retention of ended jobs.
     pub fn new(tenant: &Tenant, retention_days: Option<u32>) -> Self {
         Self {
             id: tenant.id.to_string(),

@@ -5,36 +5,36 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is known of a key's use.
+/// The usage of a key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyUsageView {
     /// The id of the key.
     pub id: String,
-    /// Requests admitted since it was made.
+    /// Requests admitted since the key was created.
     pub usage_count: u64,
-    /// When it was last used.
+    /// When the key was last used.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_used_at: Option<Timestamp>,
-    /// From which address.
+    /// The address from which the key was last used.
     pub last_used_from: Option<String>,
-    /// Requests refused since it was made.
+    /// Requests refused since the key was created.
     pub refused: RefusedView,
-    /// The days of the last thirty that had any, newest first.
+    /// The days with usage among the last thirty, newest first.
     pub days: Vec<UsageDay>,
-    /// What it may use.
+    /// The key's quota.
     pub quota: QuotaView,
 }
 
-/// Requests that were refused, by reason.
+/// Refused requests, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RefusedView {
-    /// Above the limit of the minute.
+    /// Refused because of the rate limit.
     pub rate_limited: u64,
-    /// Without the scope.
+    /// Refused because of a missing scope.
     pub insufficient_scope: u64,
 }
 
-/// The use of a key on one day.
+/// The usage of a key on one day.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageDay {
     /// The day (UTC).
@@ -45,16 +45,16 @@ pub struct UsageDay {
     pub audio_seconds: AudioSeconds,
 }
 
-/// The audio of a tenant.
+/// The audio usage of a tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TenantUsageView {
-    /// What it may use.
+    /// The tenant's quota.
     pub quota: QuotaView,
     /// The last thirty days, newest first.
     pub days: Vec<AudioDay>,
 }
 
-/// The audio of one day.
+/// The audio usage of one day.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AudioDay {
     /// The day (UTC).
@@ -66,14 +66,14 @@ pub struct AudioDay {
 /// Seconds of audio.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct AudioSeconds {
-    /// Of jobs.
+    /// Audio of jobs.
     pub jobs: f64,
-    /// Of streams.
+    /// Audio of streams.
     pub streams: f64,
 }
 
 impl KeyUsageView {
-    /// The use of this key: the requests and the audio of each day that had any.
+    /// Creates the view of a key's usage: the requests and the audio of each day that had any.
     pub fn new(key: KeyId, usage: &Usage, meter: &Meter) -> Self {
         let mut days: BTreeMap<Day, (u64, AudioSeconds)> =
             usage.days.iter().map(|(day, requests)| (*day, (*requests, AudioSeconds::default()))).collect();

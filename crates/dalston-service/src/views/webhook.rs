@@ -6,30 +6,30 @@ use serde::{Deserialize, Serialize};
 /// A webhook without its secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WebhookView {
-    /// Its id, for life.
+    /// The webhook's permanent id.
     pub id: String,
-    /// The tenant that it belongs to.
+    /// The tenant that the webhook belongs to.
     pub tenant_id: String,
-    /// Where deliveries go.
+    /// The URL that deliveries are sent to.
     pub url: String,
-    /// What it is for.
+    /// A description for people.
     pub description: Option<String>,
-    /// The events that it gets; none named: all of them.
+    /// The subscribed events; an empty list subscribes to all.
     pub events: Vec<String>,
-    /// Whether it is switched on.
+    /// Whether the webhook is enabled.
     pub enabled: bool,
-    /// Since when it is off because too many deliveries failed.
+    /// When the webhook was disabled automatically because too many deliveries failed.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub disabled_at: Option<Timestamp>,
-    /// When it was made.
+    /// When the webhook was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
-    /// Who made it.
+    /// Who created the webhook.
     pub created_by: Option<String>,
-    /// When a delivery last arrived.
+    /// When a delivery last succeeded.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_success_at: Option<Timestamp>,
-    /// Deliveries that were given up since then.
+    /// Deliveries abandoned since the last success.
     pub failed_deliveries: u32,
 }
 
@@ -51,13 +51,13 @@ impl From<&Webhook> for WebhookView {
     }
 }
 
-/// A webhook with a new secret.
+/// A webhook after a rotation. Its new secret is beside it in the response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RotatedWebhookView {
     /// The webhook.
     #[serde(flatten)]
     pub webhook: WebhookView,
-    /// Until when deliveries are signed with the old secret too.
+    /// Until when deliveries are signed with the previous secret too.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub previous_expires_at: Timestamp,
 }

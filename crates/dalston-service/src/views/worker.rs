@@ -4,30 +4,33 @@ use dalston_work::{Worker, WorkerLoad};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A worker of streams, as a caller sees it.
+/// A stream worker, as shown to a caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerView {
-    /// Its name.
+    /// The worker's name.
     pub id: String,
-    /// The tenant that it serves; null: all of them.
+    /// The tenant that the worker serves; null: all tenants.
     pub tenant_id: Option<String>,
-    /// Where its WebSocket is; null to callers whom it does not concern.
+    /// The worker's WebSocket URL; null for callers that may not see it.
     pub url: Option<String>,
-    /// Sessions that it serves at once.
+    /// Maximum number of concurrent sessions.
     pub capacity: u32,
-    /// Models that it has; none named: any.
+    /// The worker's models; an empty list accepts any.
     pub models: Vec<String>,
-    /// Languages that it knows; none named: any.
+    /// The worker's languages; an empty list accepts any.
     pub languages: Vec<String>,
-    /// Sessions that it serves now.
+    /// Current number of sessions.
     pub sessions: u32,
-    /// When it is forgotten unless it registers again.
+    /// When the registration expires unless it is renewed.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub lapses_at: Timestamp,
 }
 
 impl WorkerView {
-    /// Where a worker is that serves all tenants concerns the platform only: its URL may hold what it knows the gateway by.
+    /// Creates the view for this caller.
+    ///
+    /// The URL of a worker that serves all tenants is shown only with the scope `platform`: it may contain the
+    /// credential by which the worker recognizes the gateway.
     pub fn new(load: &WorkerLoad, permit: &Permit<rights::Worker>) -> Self {
         let WorkerLoad { worker, sessions, lapses_at } = load;
         let Worker { id, tenant, url, models, languages, capacity } = worker;

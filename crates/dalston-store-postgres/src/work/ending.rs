@@ -1,7 +1,7 @@
-//! What becomes of a job, inside the change that moves it.
+//! The transition of a job, inside a change.
 //!
-//! Order of the locks: the line of changes, the job, then the meter of its key and of its tenant. What is no change takes
-//! no place in that line, and so waits for one of these at most.
+//! Lock order: the row `seq` of `meta` (every change takes it), the job, then the meter rows of its key and of its
+//! tenant. A transaction that is not a change does not lock `seq`, so it waits for at most one change.
 
 use super::{
     meter, outbox,
@@ -14,20 +14,21 @@ use sqlx::PgConnection;
 
 const LOCK: &str = concat!("SELECT ", queued_job_columns!(), " FROM jobs WHERE tenant_id = $1 AND id = $2 FOR UPDATE");
 
-/// The lease is over, however the work came out.
+/// Ends the lease, whatever the outcome.
 const MOVE: &str = "
     UPDATE jobs SET status = $2, completed_at = $3, error = $4, result = $5::text::json, progress = $6,
         lease_ends = NULL, reserved_ms = $7, deaths = deaths + $10, due_at = coalesce($8, clock_timestamp()) + $9 * interval '1 microsecond'
     WHERE id = $1";
 
-/// The job, which nobody else moves until the end of the transaction.
+/// Returns the job, locked until the end of the transaction.
 pub(crate) async fn lock(conn: &mut PgConnection, tenant: &TenantId, id: JobId) -> sqlx::Result<Option<QueuedJob>> {
     let query = sqlx::query(LOCK).bind(tenant.as_str()).bind(id.as_uuid());
     query.try_map(|row| row::queued_job(&row)).fetch_optional(conn).await
 }
 
-/// Moves a locked job to where its outcome leads, with all that follows from its end, and commits: with `entry`, or the
-/// gateway's own record when there is none. Gives the job as it is now.
+/// Moves a locked job to the status that its outcome leads to, with all consequences of its end, and commits.
+///
+/// Writes `entry` as the audit record, or the gateway's own record if it is `None`. Returns the job as it is now.
 pub(crate) async fn moved(
     mut change: Change<'_>,
     before: QueuedJob,

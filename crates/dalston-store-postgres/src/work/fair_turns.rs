@@ -1,4 +1,5 @@
-//! Whose job is next: fair between tenants, and the same for all nodes, since one of them chooses at a time.
+//! Leases jobs in fair order between tenants. The order is the same for all nodes, because one of them chooses at a
+//! time.
 
 use super::row::{self, job_columns, queued_job_columns};
 use crate::{pg_timestamp::PgTimestamp, pooled_connection::PooledConnection as Session};
@@ -8,15 +9,15 @@ use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use uuid::Uuid;
 
-/// An idle queue is asked all the time, and without a lock. In the order of the index, so that it is used: whatever the
-/// planner thinks, nothing may lie behind all the jobs that have ended.
+/// Tests whether any job is pending. An idle queue is polled all the time, so this takes no lock. It uses the order of
+/// the index, so the planner uses the index, whatever it estimates: the query must not scan the jobs that have ended.
 const ANY: &str = "SELECT tenant_id FROM jobs WHERE status = 'pending' ORDER BY tenant_id LIMIT 1";
 
-/// Whoever holds it chooses. It is held for a few statements; what waits for a change waits elsewhere.
+/// The lock for choosing jobs. It is held for a few statements. A transaction that waits for a change does not hold it.
 const LOCK: &str = "SELECT value FROM meta WHERE name = 'turn' FOR UPDATE";
 
-/// The tenants but $4 that have a due job and fewer than $3 running, with the oldest jobs of each, by the time $1: no more
-/// than $2. Steps from tenant to tenant by the index, so the jobs behind those are not read.
+/// Selects the tenants, except $4, that have a due job and fewer than $3 running jobs, each with its oldest due jobs at
+/// the time $1, at most $2. Steps from tenant to tenant by the index, so it does not read the further jobs of a tenant.
 const WAITING: &str = "
     WITH RECURSIVE waiting AS (
         (SELECT tenant_id FROM jobs WHERE status = 'pending' ORDER BY tenant_id LIMIT 1)
@@ -39,7 +40,7 @@ const WAITING: &str = "
     WHERE busy.count < $3 AND waiting.tenant_id <> ALL ($4)
     ORDER BY due.created_at, due.id";
 
-/// Passes over a job that a change holds: it is being cancelled.
+/// Leases the jobs. Skips a job that a change has locked: it is being cancelled.
 const TAKE: &str = concat!(
     "UPDATE jobs SET status = 'running', started_at = coalesce(started_at, $2, clock_timestamp()), progress = NULL, \
      fence = fence + 1, lease_ends = coalesce($2, clock_timestamp()) + $3 * interval '1 microsecond' \
@@ -52,13 +53,13 @@ const NOTE: &str = "
     INSERT INTO turns (tenant_id, turn) SELECT * FROM unnest($1::text[], $2::bigint[])
     ON CONFLICT (tenant_id) DO UPDATE SET turn = excluded.turn";
 
-/// A job that waits: when it was made, and its id.
+/// A due job: when it was created, and its id.
 type DueJob = (Timestamp, Uuid);
 
-/// A tenant that has due jobs: how many are running, its last turn, and the jobs, oldest first.
+/// A tenant that has due jobs: the number of its running jobs, the number of its last turn, and its jobs, oldest first.
 type TenantQueue = (u64, u64, VecDeque<DueJob>);
 
-/// Leases the jobs whose turn it is, in the order of their turns.
+/// Leases the next jobs, in the order of their turns.
 pub(crate) async fn lease(
     session: &mut Session,
     ask: &JobLeaseRequest,
@@ -87,7 +88,7 @@ pub(crate) async fn lease(
     Ok(leased)
 }
 
-/// The tenants that have due jobs, by their id.
+/// Returns the tenants that have due jobs, by their id.
 async fn waiting(
     conn: &mut PgConnection,
     ask: &JobLeaseRequest,
@@ -106,7 +107,7 @@ async fn waiting(
     Ok(waiting)
 }
 
-/// The jobs that are leased, turn for turn.
+/// Chooses the jobs to lease, turn by turn.
 fn choose(mut waiting: BTreeMap<TenantId, TenantQueue>, ask: &JobLeaseRequest, last: u64) -> Vec<Uuid> {
     let mut turns = FairScheduler::new(ask, last);
     for (tenant, (running, served, due)) in &mut waiting {

@@ -1,4 +1,4 @@
-//! The steps on jobs, in Postgres.
+//! Storing and finding jobs, in Postgres.
 
 use super::{ending, meter::Quotas, row, row::job_columns};
 use crate::{PostgresStore, change::Change, claims, page::Bounds, pg_timestamp::PgTimestamp, tenants};
@@ -12,7 +12,7 @@ use dalston_work::{
 use sqlx::{PgConnection, postgres::PgRow};
 use uuid::Uuid;
 
-/// The statement of a page, with what it asks besides the tenant.
+/// The statement of a page, with the conditions besides the tenant.
 macro_rules! page_sql {
     ($($and:literal)?) => {
         concat!(
@@ -25,7 +25,7 @@ macro_rules! page_sql {
 const SET_RETENTION: &str = "INSERT INTO retention (tenant_id, days) VALUES ($1, $2) \
      ON CONFLICT (tenant_id) DO UPDATE SET days = excluded.days";
 
-/// How many jobs have not ended, up to $2.
+/// Counts the jobs that have not ended, up to $2.
 macro_rules! open_sql {
     ($($and:literal)?) => {
         concat!(
@@ -42,7 +42,7 @@ async fn find(conn: &mut PgConnection, tenant: &TenantId, id: JobId) -> sqlx::Re
     query.try_map(|row| row::job(&row)).fetch_optional(conn).await
 }
 
-/// The first limit of jobs at once that has no room. Counts no further than the limit.
+/// Returns the first limit on concurrent jobs that is reached. Counts no further than the limit.
 async fn crowded(conn: &mut PgConnection, job: &Job, quotas: &Quotas) -> sqlx::Result<Option<QuotaExceeded>> {
     for (key, excess) in quotas.at_once(QuotaKind::Jobs) {
         let sql = if key.is_some() { open_sql!(" AND created_by = $3") } else { open_sql!() };

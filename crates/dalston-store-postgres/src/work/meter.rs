@@ -1,5 +1,5 @@
-//! Quotas and the meter, in Postgres. Only what sets a quota is a change; a reservation stands in the line of its key
-//! and of its tenant, whose rows it locks in this order, as all do that write them.
+//! Quotas and the meter, in Postgres. Only setting a quota is a change. A reservation locks the meter row of its key,
+//! then that of its tenant; so does every transaction that writes them.
 
 use super::row;
 use crate::{PostgresStore, change::Change, tenants};
@@ -14,8 +14,8 @@ use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// $1 tenant, $2 its keys. Locked when a count is held against them: the key's row before the tenant's, as nil is less
-/// than any.
+/// $1 tenant, $2 its keys. The rows are locked while a count is checked against them, the key's row before the
+/// tenant's: the tenant's row has the nil id, which sorts last in the descending order.
 macro_rules! quotas_sql {
     ($($and:literal)?) => {
         concat!("SELECT key_id, kind, most FROM quotas WHERE tenant_id = $1 AND key_id = ANY ($2)", $($and,)?)
@@ -24,14 +24,15 @@ macro_rules! quotas_sql {
 const QUOTAS: &str = quotas_sql!();
 const LOCK_STREAMS: &str = quotas_sql!(" AND kind = 'streams' ORDER BY key_id DESC FOR UPDATE");
 
-/// $1 tenant, $2 its keys in the order of the locks, $3 day. What is used; rows that are not there yet are made.
+/// $1 tenant, $2 its keys in lock order, $3 day. Locks the meter rows and returns their counts. Inserts missing rows.
 const LOCK: &str = "
     INSERT INTO meter AS kept (tenant_id, key_id, day, jobs_ms, streams_ms)
     SELECT $1, key_id, $3, 0, 0 FROM unnest($2::uuid[]) AS key_id
     ON CONFLICT (tenant_id, key_id, day) DO UPDATE SET jobs_ms = kept.jobs_ms
     RETURNING key_id, jobs_ms, streams_ms";
 
-/// The same with $4 of jobs and $5 of streams, which are added; between none and all that there is room for.
+/// Like `LOCK`, and adds $4 to the jobs and $5 to the streams. The results are limited to 0 and the maximum of the
+/// type.
 const ADD: &str = "
     INSERT INTO meter AS kept (tenant_id, key_id, day, jobs_ms, streams_ms)
     SELECT $1, key_id, $3, greatest($4::bigint, 0), greatest($5::bigint, 0) FROM unnest($2::uuid[]) AS key_id
@@ -49,16 +50,17 @@ const DAYS: &str = "
     SELECT day, jobs_ms, streams_ms FROM meter
     WHERE tenant_id = $1 AND key_id = $2 AND day >= $3 AND (jobs_ms > 0 OR streams_ms > 0) ORDER BY day DESC";
 
-/// The quotas of a key and of its tenant, in the order in which they are asked: that of the key first.
+/// The quotas of a key and of its tenant, in the order in which they are checked: the key's first.
 pub(crate) struct Quotas(Vec<(Option<KeyId>, Quota)>);
 
 impl Quotas {
-    /// As they are.
+    /// Reads the quotas.
     pub(crate) async fn read(conn: &mut PgConnection, tenant: &TenantId, key: Option<KeyId>) -> sqlx::Result<Self> {
         Self::select(conn, QUOTAS, tenant, key).await
     }
 
-    /// Those that limit streams, locked: until the end of the transaction nobody else counts under them.
+    /// Reads and locks the quotas that limit streams: until the end of the transaction, no other transaction counts
+    /// against them.
     pub(crate) async fn lock_streams(
         conn: &mut PgConnection,
         tenant: &TenantId,
@@ -84,7 +86,7 @@ impl Quotas {
         Ok(Self(key.map(Some).into_iter().chain([None]).filter_map(of).collect()))
     }
 
-    /// Limits of so many jobs or streams at once: whose they are, and how high.
+    /// Returns the limits on concurrent jobs or streams: the key (`None` for the tenant), and the limit.
     pub(crate) fn at_once(&self, limit: QuotaKind) -> impl Iterator<Item = (Option<KeyId>, QuotaExceeded)> {
         self.0.iter().filter_map(move |(key, quota)| {
             let most = quota.limit(limit)?;
@@ -92,7 +94,7 @@ impl Quotas {
         })
     }
 
-    /// Reserves audio in a transaction that is dropped when it is refused.
+    /// Reserves audio. If the reservation is refused, the caller must roll back the transaction.
     pub(crate) async fn reserve(
         &self,
         conn: &mut PgConnection,
@@ -125,7 +127,7 @@ impl Quotas {
     }
 }
 
-/// Adds to the account, or takes from it.
+/// Adds milliseconds to the account, or subtracts them if `ms` is negative.
 pub(crate) async fn settle(conn: &mut PgConnection, account: &UsageAccount, ms: i64) -> sqlx::Result<()> {
     if ms == 0 {
         return Ok(());
@@ -136,12 +138,12 @@ pub(crate) async fn settle(conn: &mut PgConnection, account: &UsageAccount, ms: 
     Ok(())
 }
 
-/// The rows of a key and its tenant, in the order of their locks.
+/// Returns the row ids of a key and of its tenant, in lock order.
 fn ids(key: Option<KeyId>) -> Vec<Uuid> {
     key.map(|key| *key.as_uuid()).into_iter().chain([Uuid::nil()]).collect()
 }
 
-/// How a row names its key; nil stands for the tenant.
+/// Returns the row id of a key; nil stands for the tenant.
 fn id(key: Option<KeyId>) -> Uuid {
     key.map_or(Uuid::nil(), |key| *key.as_uuid())
 }

@@ -1,4 +1,4 @@
-//! Work storage: jobs, the queue, quotas and the meter, streams, webhooks and their outbox.
+//! The work store: jobs, the queue, quotas and the meter, streaming sessions, webhooks and their outbox.
 
 mod ending;
 mod fair_turns;

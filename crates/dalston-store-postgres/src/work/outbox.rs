@@ -1,6 +1,6 @@
-//! The outbox: what is put into it by whatever ends a job, taken out of it, and noted of each attempt.
+//! The outbox: inserts the deliveries of an event, leases due deliveries, and records attempts.
 //!
-//! Order of the locks: the line of changes, the row `outbox`, the webhook, its deliveries.
+//! Lock order: the row `seq` of `meta` (changes only), the row `outbox`, the webhook, its deliveries.
 
 use super::row::{self, delivery_columns, webhook_columns};
 use crate::{change::Change, pg_timestamp::PgTimestamp, pooled_connection::PooledConnection};
@@ -16,12 +16,12 @@ const PUT: &str = "
     INSERT INTO deliveries (id, webhook_id, kind, body, created_at, status, attempts, next_at)
     VALUES ($1, $2, $3, $4, $5, 'pending', 0, $6) ON CONFLICT (id) DO NOTHING";
 
-/// Whoever holds it takes deliveries: what one leaves is there for the next.
+/// The lock for taking deliveries: one transaction at a time, so each sees what the previous one left.
 const LOCK: &str = "SELECT value FROM meta WHERE name = 'outbox' FOR UPDATE";
 
-/// Deliveries that are due at $1, up to $2, but those of the webhooks $3. By the time of the statement, which an index
-/// takes for a bound. Steps from webhook to webhook by the index: those of a disabled one are not
-/// read, however many they are.
+/// Selects up to $2 deliveries that are due at $1, except those of the webhooks $3. Uses the time of the statement,
+/// which can be the bound of an index scan. Steps from webhook to webhook by the index, so it does not read the
+/// deliveries of disabled webhooks, however many there are.
 const DUE: &str = "
     WITH RECURSIVE waiting AS (
         (SELECT webhook_id FROM deliveries WHERE next_at IS NOT NULL ORDER BY webhook_id LIMIT 1)
@@ -39,7 +39,7 @@ const DUE: &str = "
     ) AS due
     WHERE webhooks.enabled AND webhooks.id <> ALL ($3) ORDER BY due.next_at, due.id LIMIT $2";
 
-/// Passes over those that an attempt is being noted of.
+/// Leases the deliveries. Skips a delivery for which an attempt is being recorded.
 const TAKE: &str = concat!(
     "UPDATE deliveries SET attempts = attempts + 1, \
      next_at = coalesce($2, clock_timestamp()) + $3 * interval '1 microsecond' \
@@ -59,7 +59,7 @@ const NOTE: &str = "
     UPDATE deliveries SET status = $4, next_at = $5, last_at = $6, last_status = $7, last_error = $8
     WHERE id = $1 AND webhook_id = $2 AND status = 'pending' AND attempts = $3";
 
-/// Until the end of the transaction nobody else changes the webhook.
+/// Locks the webhook: until the end of the transaction, no other transaction changes it.
 const LOCK_OF: &str = concat!(
     "SELECT ",
     webhook_columns!(),
@@ -67,7 +67,7 @@ const LOCK_OF: &str = concat!(
      AND id = (SELECT webhook_id FROM deliveries WHERE id = $2) FOR NO KEY UPDATE"
 );
 
-/// Puts the event into the outbox of every webhook that hears it.
+/// Inserts a delivery of the event for each webhook that subscribes to it.
 pub(crate) async fn put(conn: &mut PgConnection, event: &Event) -> sqlx::Result<()> {
     let query = sqlx::query(OF_TENANT).bind(event.tenant.as_str()).try_map(|row| row::webhook(&row));
     for webhook in query.fetch_all(&mut *conn).await?.iter().filter(|webhook| webhook.subscribes_to(event.kind)) {
@@ -85,7 +85,7 @@ pub(crate) async fn put(conn: &mut PgConnection, event: &Event) -> sqlx::Result<
     Ok(())
 }
 
-/// Takes deliveries that are due, for `ttl`.
+/// Leases due deliveries for the duration `ttl`.
 pub(crate) async fn take(
     lease: &mut PooledConnection,
     limit: u32,
@@ -94,7 +94,7 @@ pub(crate) async fn take(
     now: Option<PgTimestamp>,
 ) -> sqlx::Result<Vec<DueDelivery>> {
     let but: Vec<Uuid> = but.iter().map(|webhook| *webhook.as_uuid()).collect();
-    // An idle outbox is asked all the time, and without a lock.
+    // An idle outbox is polled all the time, so this first check takes no lock.
     if due(lease, limit, &but, now).await?.is_empty() {
         return Ok(Vec::new());
     }
@@ -125,8 +125,8 @@ fn signed(row: &PgRow) -> sqlx::Result<(Webhook, Vec<WebhookSecret>)> {
     Ok((row::webhook(row)?, secrets.into_iter().flatten().map(WebhookSecret::new).collect()))
 }
 
-/// Notes how an attempt went. Tells whether its webhook was switched off, which only one that was given up can do: all
-/// others are no changes.
+/// Records an attempt. Returns whether its webhook was disabled. Only the final failure of a delivery can do that; all
+/// other outcomes are not changes.
 pub(crate) async fn finish(
     lease: &mut PooledConnection,
     attempted: &AttemptOutcome,
@@ -154,7 +154,7 @@ pub(crate) async fn finish(
     Ok(dead)
 }
 
-/// Writes it on the delivery and on its webhook, and tells whether that is switched off now.
+/// Writes the attempt to the delivery and to its webhook. Returns whether this disabled the webhook.
 async fn note(
     conn: &mut PgConnection,
     attempted: &AttemptOutcome,
@@ -193,7 +193,7 @@ async fn note(
     Ok(dead)
 }
 
-/// Writes all of a webhook that can change, but for its secrets.
+/// Writes all mutable fields of a webhook, except its secrets.
 pub(crate) async fn write(conn: &mut PgConnection, webhook: &Webhook) -> sqlx::Result<()> {
     let sql = "UPDATE webhooks SET url = $2, description = $3, events = $4, enabled = $5, disabled_at = $6, \
                last_success_at = $7, exhausted = $8 WHERE id = $1";

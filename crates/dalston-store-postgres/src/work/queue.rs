@@ -1,5 +1,5 @@
-//! The queue, in Postgres. A lease and its prolongation are no changes: they lock what they write, and wait for no
-//! change but one of the same job.
+//! The job queue, in Postgres. Leasing a job and renewing its lease are not changes: they lock the rows that they
+//! write, and so wait only for a change of the same job.
 
 use super::{
     ending, fair_turns,
@@ -16,7 +16,7 @@ use dalston_work::{
 use sqlx::{Row, postgres::PgRow};
 use std::{collections::HashMap, time::Duration};
 
-/// Locks the jobs in the order of their ids, so that two nodes never wait in a circle.
+/// Locks the jobs in the order of their ids, so two nodes cannot deadlock.
 const BEAT: &str = "
     WITH given AS (
         SELECT jobs.id, asked.progress
@@ -34,7 +34,7 @@ const LAPSED: &str = "
 
 const IS_LAPSED: &str = "SELECT lease_ends <= coalesce($2, clock_timestamp()) FROM jobs WHERE id = $1";
 
-/// Steps from maker to maker by the index. The id of a key is the only maker of this length.
+/// Steps from creator to creator by the index. Of the creators, only the ids of keys have this length.
 const ORPHANS: &str = "
     WITH RECURSIVE makers AS (
         (SELECT created_by FROM jobs WHERE status IN ('pending', 'running', 'cancelling') AND created_by IS NOT NULL
@@ -54,7 +54,7 @@ const ORPHANS: &str = "
     ) AS orphans
     WHERE keys.revoked_at IS NOT NULL ORDER BY orphans.created_at, orphans.id LIMIT $1";
 
-/// Days are hours, whatever the zone of the session; of more than a million none is over.
+/// A day counts as 24 hours, whatever the time zone of the session. A retention of a million days or more never ends.
 const EXPIRED: &str = concat!(
     "SELECT expired.* FROM tenants LEFT JOIN retention ON retention.tenant_id = tenants.id CROSS JOIN LATERAL (SELECT ",
     job_columns!(),
@@ -64,18 +64,18 @@ const EXPIRED: &str = concat!(
      WHERE coalesce(days, $1) < 1000000 ORDER BY expired.completed_at, expired.id LIMIT $3"
 );
 
-/// Whether the lease counts.
+/// Returns whether the lease is still valid.
 fn counts(queued: &QueuedJob, lease: &JobLease) -> bool {
     queued.fence == lease.fence && matches!(queued.job.status, JobStatus::Running | JobStatus::Cancelling)
 }
 
-/// A lease that goes on, and how its job stands.
+/// Decodes a renewed lease and the status of its job.
 fn held(row: &PgRow) -> sqlx::Result<(JobLease, JobStatus)> {
     let (tenant, job) = place(row)?;
     Ok((JobLease { tenant, job, fence: row::count(row, "fence")? }, row::parsed(row, "status")?))
 }
 
-/// Where a job is.
+/// Decodes the tenant and the id of a job.
 fn place(row: &PgRow) -> sqlx::Result<(TenantId, JobId)> {
     Ok((row::parsed(row, "tenant_id")?, JobId::from_uuid(row.try_get("id")?)))
 }
@@ -132,7 +132,7 @@ impl QueueStore for PostgresStore {
             for (tenant, id) in query.fetch_all(&mut *lease).await? {
                 let mut change = Change::begin(&mut lease).await?;
                 let Some(queued) = ending::lock(change.conn(), &tenant, id).await? else { continue };
-                // Another node may have been here, and the next lease may run already.
+                // Another node may have reclaimed the job meanwhile, and its next lease may already be running.
                 let query = sqlx::query_scalar::<_, Option<bool>>(IS_LAPSED).bind(id.as_uuid()).bind(now);
                 if query.fetch_one(change.conn()).await? == Some(true) {
                     let outcome =

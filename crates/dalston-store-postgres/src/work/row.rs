@@ -1,4 +1,4 @@
-//! Rows as things of work: the columns of each, once, and how they are read.
+//! Decodes rows into types of the work store. Lists the columns of each once.
 
 pub(crate) use crate::row::{bigint, count, overlap, parsed, parsed_option, time, time_option, wrong};
 
@@ -14,14 +14,14 @@ macro_rules! job_columns {
     };
 }
 
-/// Of a job and of its place in the queue.
+/// The columns of a job and of its queue state.
 macro_rules! queued_job_columns {
     () => {
         concat!(job_columns!(), ", fence, reserved_ms, deaths")
     };
 }
 
-/// Without the secrets.
+/// The columns of a webhook, without its secrets.
 macro_rules! webhook_columns {
     () => {
         "id, tenant_id, url, description, events, enabled, disabled_at, created_at, created_by, last_success_at, \
@@ -37,16 +37,16 @@ macro_rules! delivery_columns {
 
 pub(crate) use {delivery_columns, job_columns, queued_job_columns, webhook_columns};
 
-/// A job with its place in the queue.
+/// A job with its queue state.
 pub(crate) struct QueuedJob {
     pub(crate) job: Job,
     pub(crate) fence: u64,
     pub(crate) reserved_ms: u64,
-    /// How often what worked on it died.
+    /// How often a worker process died while it worked on the job.
     pub(crate) deaths: u64,
 }
 
-/// A row of `job_columns`.
+/// Decodes a row of `job_columns`.
 pub(crate) fn job(row: &PgRow) -> sqlx::Result<Job> {
     let filename = row.try_get::<Option<&str>, _>("filename")?;
     Ok(Job {
@@ -75,7 +75,7 @@ pub(crate) fn job(row: &PgRow) -> sqlx::Result<Job> {
     })
 }
 
-/// A row of `queued_job_columns`.
+/// Decodes a row of `queued_job_columns`.
 pub(crate) fn queued_job(row: &PgRow) -> sqlx::Result<QueuedJob> {
     Ok(QueuedJob {
         job: job(row)?,
@@ -85,7 +85,7 @@ pub(crate) fn queued_job(row: &PgRow) -> sqlx::Result<QueuedJob> {
     })
 }
 
-/// A row of `webhook_columns`.
+/// Decodes a row of `webhook_columns`.
 pub(crate) fn webhook(row: &PgRow) -> sqlx::Result<Webhook> {
     let events = row.try_get::<Vec<String>, _>("events")?;
     Ok(Webhook {
@@ -103,12 +103,12 @@ pub(crate) fn webhook(row: &PgRow) -> sqlx::Result<Webhook> {
     })
 }
 
-/// What a webhook hears, as its row holds it.
+/// Encodes the event kinds that a webhook subscribes to.
 pub(crate) fn events(webhook: &Webhook) -> Vec<&'static str> {
     webhook.events.iter().map(|kind| kind.as_str()).collect()
 }
 
-/// A row of `delivery_columns`.
+/// Decodes a row of `delivery_columns`.
 pub(crate) fn delivery(row: &PgRow) -> sqlx::Result<Delivery> {
     let answered = row.try_get::<Option<i32>, _>("last_status")?;
     Ok(Delivery {
@@ -126,22 +126,22 @@ pub(crate) fn delivery(row: &PgRow) -> sqlx::Result<Delivery> {
     })
 }
 
-/// A number that is counted, and not high.
+/// Decodes a small count.
 pub(crate) fn narrow(row: &PgRow, column: &'static str) -> sqlx::Result<u32> {
     u32::try_from(row.try_get::<i64, _>(column)?).map_err(wrong(column))
 }
 
-/// The same, or none.
+/// Decodes an optional small count.
 pub(crate) fn narrow_option(row: &PgRow, column: &'static str) -> sqlx::Result<Option<u32>> {
     row.try_get::<Option<i64>, _>(column)?.map(u32::try_from).transpose().map_err(wrong(column))
 }
 
-/// A text that comes from outside, as Postgres holds it: it has no U+0000.
+/// Makes a text from outside storable: Postgres text cannot hold U+0000.
 pub(crate) fn printable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Microseconds of a time that is added to a moment; a thousand years when there are more, which Postgres can hold.
+/// Converts a duration that is added to a timestamp to microseconds. At most a thousand years, which Postgres can hold.
 pub(crate) fn micros(time: Duration) -> i64 {
     const MOST: i64 = 1_000 * 365 * 86_400 * 1_000_000;
     i64::try_from(time.as_micros()).unwrap_or(MOST).min(MOST)

@@ -1,7 +1,7 @@
-//! Sessions and their slots, in Postgres. They are no changes: nothing here waits for the line of those but what
-//! registers a worker.
+//! Streaming sessions and their slots, in Postgres. They are not changes: of the operations here, only registering or
+//! removing a worker takes the lock of changes.
 //!
-//! Order of the locks: the limits of the key and of the tenant, then the slots.
+//! Lock order: the limits of the key and of the tenant, then the slots.
 
 use super::{meter::Quotas, row, workers};
 use crate::{PostgresStore, pg_timestamp::PgTimestamp};
@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use std::{collections::HashSet, time::Duration};
 use uuid::Uuid;
 
-/// How many sessions are open, up to $3; of the key $4 only, when there is one.
+/// Counts the open sessions, up to $3; only those of the key $4 unless it is null.
 const OPEN: &str = "
     SELECT count(*) FROM (
         SELECT FROM sessions WHERE tenant_id = $1 AND lapses_at > coalesce($2, clock_timestamp())
@@ -28,7 +28,7 @@ const INSERT: &str = "
     ON CONFLICT (id) DO UPDATE SET tenant_id = excluded.tenant_id, key_id = excluded.key_id,
         worker_id = excluded.worker_id, lapses_at = excluded.lapses_at";
 
-/// Locks the sessions in the order of their ids, so that two nodes never wait in a circle.
+/// Locks the sessions in the order of their ids, so two nodes cannot deadlock.
 const RENEW: &str = "
     WITH live AS (
         SELECT id FROM sessions WHERE id = ANY ($1) AND lapses_at > coalesce($2, clock_timestamp())
@@ -39,13 +39,15 @@ const RENEW: &str = "
 
 const CLOSE: &str = "DELETE FROM sessions WHERE id = $1 RETURNING lapses_at > coalesce($2, clock_timestamp())";
 
-/// A few more than are opened, so that lapsed ones never pile up. Those that others are at are left to them.
+/// Removes expired sessions. Each opening removes more than it adds, so expired sessions do not accumulate. Skips
+/// sessions that other transactions have locked.
 const SWEEP: &str = "
     DELETE FROM sessions WHERE id = ANY (ARRAY(
         SELECT id FROM sessions WHERE lapses_at <= coalesce($1, statement_timestamp())
         ORDER BY lapses_at LIMIT 4 FOR UPDATE SKIP LOCKED))";
 
-/// The first limit of streams at once that has no room. Until the end of the transaction nobody else counts under them.
+/// Returns the first limit on concurrent streams that is reached. Locks the limits: until the end of the transaction,
+/// no other transaction counts against them.
 async fn crowded(
     conn: &mut PgConnection,
     session: &NewSession,

@@ -1,4 +1,4 @@
-//! The steps on webhooks, in Postgres. See `outbox.rs` for what is sent.
+//! Webhooks, in Postgres. See `outbox.rs` for the deliveries.
 
 use super::{
     outbox,
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 const SELECT: &str = concat!("SELECT ", webhook_columns!(), " FROM webhooks WHERE tenant_id = $1 AND id = $2");
 
-/// An attempt may be being noted: its transaction is waited for.
+/// Waits for the transaction of an attempt that is being recorded.
 const LOCK: &str =
     concat!("SELECT ", webhook_columns!(), " FROM webhooks WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE");
 
@@ -35,7 +35,7 @@ const PAGE: &str = concat!(
      OFFSET $4 LIMIT $5"
 );
 
-/// By the given clock, or the server's.
+/// By the configured clock, or the server's.
 const OVERLAPPING_UNTIL: &str =
     "SELECT old_secret_ends_at AS until, coalesce($2, clock_timestamp()) AS now FROM webhooks WHERE id = $1";
 
@@ -54,7 +54,7 @@ const RETRY: &str = concat!(
     delivery_columns!()
 );
 
-/// Those that others are at are left to them.
+/// Skips deliveries that other transactions have locked.
 const SWEEP: &str = "
     DELETE FROM deliveries WHERE id = ANY (ARRAY(
         SELECT id FROM deliveries WHERE status <> 'pending' AND created_at < $1

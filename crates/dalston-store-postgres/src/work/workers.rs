@@ -1,4 +1,4 @@
-//! Workers of streams, and which of them serves a session.
+//! Streaming workers, and the choice of a worker for a session.
 
 use super::row;
 use crate::{change::Change, pg_timestamp::PgTimestamp, pooled_connection::PooledConnection};
@@ -7,7 +7,7 @@ use dalston_work::{NewSession, Slots, Worker, WorkerId, WorkerLoad};
 use sqlx::{PgConnection, Row, postgres::PgRow, types::Json};
 use std::{collections::HashMap, time::Duration};
 
-/// Whoever holds it chooses a worker: slots are counted and taken by one at a time.
+/// The lock for choosing a worker: one transaction at a time counts the slots and takes one.
 const LOCK_SLOTS: &str = "SELECT value FROM meta WHERE name = 'slot' FOR UPDATE";
 
 const LIVE: &str = "SELECT worker FROM workers WHERE lapses_at > coalesce($1, clock_timestamp()) ORDER BY id";
@@ -34,13 +34,15 @@ const PUT: &str = "
     VALUES ($1, $2::text::json, coalesce($3, clock_timestamp()) + $4 * interval '1 microsecond')
     ON CONFLICT (id) DO UPDATE SET worker = excluded.worker, lapses_at = excluded.lapses_at";
 
-/// A few more than come, so that lapsed ones never pile up. Those that others are at are left to them.
+/// Removes expired workers. Each registration removes more than it adds, so expired workers do not accumulate. Skips
+/// workers that other transactions have locked.
 const SWEEP: &str = "
     DELETE FROM workers WHERE id = ANY (ARRAY(
         SELECT id FROM workers WHERE lapses_at <= coalesce($1, statement_timestamp())
         ORDER BY lapses_at LIMIT 4 FOR UPDATE SKIP LOCKED))";
 
-/// Registers the worker, or prolongs its registration. That of one as it was is no change.
+/// Registers the worker, or renews its registration. Renewing an unchanged registration is not a change. Returns
+/// `false` if the name is registered for another tenant.
 pub(crate) async fn put(
     lease: &mut PooledConnection,
     worker: &Worker,
@@ -70,7 +72,7 @@ pub(crate) async fn put(
     Ok(true)
 }
 
-/// Takes the worker away.
+/// Removes the worker. Returns `false` if it is not registered, or not for `tenant`.
 pub(crate) async fn remove(
     lease: &mut PooledConnection,
     id: &WorkerId,
@@ -88,7 +90,7 @@ pub(crate) async fn remove(
     Ok(true)
 }
 
-/// The workers that are registered, by name.
+/// Returns the registered workers, by name.
 pub(crate) async fn loads(conn: &mut PgConnection, now: Option<PgTimestamp>) -> sqlx::Result<Vec<WorkerLoad>> {
     let load = |row: PgRow| {
         let (worker, lapses_at) = (worker(&row)?, row::time(&row, "lapses_at")?);
@@ -97,8 +99,8 @@ pub(crate) async fn loads(conn: &mut PgConnection, now: Option<PgTimestamp>) -> 
     sqlx::query(LOADS).bind(now).try_map(load).fetch_all(conn).await
 }
 
-/// The worker with the least load that serves the session and has room. Until the end of the transaction nobody else
-/// takes a slot of any.
+/// Chooses the worker with the least load that serves the session and has a free slot. Takes the slot lock: until the
+/// end of the transaction, no other transaction takes a slot of any worker.
 pub(crate) async fn choose(
     conn: &mut PgConnection,
     session: &NewSession,
@@ -125,7 +127,8 @@ pub(crate) async fn choose(
     Ok(Slots::choose(slots, session, except))
 }
 
-/// The sessions of the tenant at each worker, where the tenant has a share only.
+/// Counts the tenant's sessions at each worker. Empty if the gateway has only one tenant, whose share is the whole
+/// capacity.
 async fn shares(
     conn: &mut PgConnection,
     session: &NewSession,

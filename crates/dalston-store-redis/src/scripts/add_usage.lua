@@ -1,13 +1,13 @@
--- Adds what a node counted, unless the step was taken before, and sweeps views of ended secrets on the way.
--- KEYS: the set of ended secrets, the last step of the node, then for each count the usage, the record and the digest of
--- its key.
--- ARGV: the counts, the clock, the number of the step, seconds that it is kept.
+-- Adds a node's usage counts, unless their batch was added before. Also deletes the views of expired secrets.
+-- KEYS: the set of replaced secrets, the last batch of the node, then for each count the usage, the record and the
+-- digest of its key.
+-- ARGV: the counts, the clock, the number of the batch, the seconds for which that number is kept.
 local function add(counts)
   for i, count in ipairs(counts) do
     local usage = KEYS[3 * i]
     if redis.call('EXISTS', KEYS[3 * i + 1], KEYS[3 * i + 2]) > 0 then
       for field, more in pairs(count.more) do
-        -- What is no number there spoils no other count.
+        -- With pcall, so that a field which is not a number does not prevent the other counts.
         redis.pcall('HINCRBY', usage, field, more)
       end
       local last = redis.call('HGET', usage, 'last_used')
@@ -39,7 +39,7 @@ local now = clock(ARGV[2])
 local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', whole(now), 'WITHSCORES')
 for i = 1, #ended, 2 do
   redis.call('DEL', 'dalston:apikeys:' .. ended[i])
-  -- For a minute more: a request that was under way in the Python gateway may write it back.
+  -- Keeps the digest for another minute: a request in progress in the Python gateway may write the view back.
   if tonumber(ended[i + 1]) < now - 60000000 then
     redis.call('ZREM', KEYS[1], ended[i])
   end

@@ -1,14 +1,14 @@
--- A page of audit records, newest first: number, record, link of each; and the number that the page ended at when it
--- looked at as many as it may. ARGV: {tenant, actor, action, since, until, before, count, reach}.
+-- Returns a page of audit records, newest first: the number, the record and the link of each; and the number at which
+-- the scan stopped if it reached its bound. ARGV: {tenant, actor, action, since, until, before, count, reach}.
 local asked = cjson.decode(ARGV[1])
--- Records from before the chain are in no tenant's stream, and say only in their JSON what they are asked for by.
+-- Records from before the chain are in no tenant's stream, and have the fields to filter by only in their JSON.
 local first = redis.call('HGET', 'dalston:chain', 'first')
 local indexed = asked.tenant and first and (not asked.before or tonumber(asked.before) > tonumber(first))
 local stream = indexed and 'dalston:audit:' .. asked.tenant or 'dalston:audit'
 
 local function fits(found)
   local time = tonumber(found.time)
-  -- The caller decides about those from before the chain.
+  -- The caller filters the records from before the chain.
   return not time or (not asked.actor or found.actor == asked.actor)
     and (not asked.action or found.action == asked.action)
     and (not asked.since or tonumber(asked.since) <= time)

@@ -1,4 +1,4 @@
--- Prolongs leases: a word for each. ARGV: leases {tenant, id, fence, progress}, for how long, the clock.
+-- Renews leases. Returns the status or 'lost' for each. ARGV: leases {tenant, id, fence, progress}, the TTL, the clock.
 local ends, words = whole(clock(ARGV[3]) + tonumber(ARGV[2])), {}
 for i, lease in ipairs(cjson.decode(ARGV[1])) do
   local name = 'dalston:jobs:' .. lease.id

@@ -1,4 +1,4 @@
--- Writes what was made of a key, unless either side changed it meanwhile.
+-- Writes a changed key, unless either side changed the key since it was read.
 -- ARGV: {key, seq, was_revoked, needs_admin_at, overlap, claim}, the clock.
 local given = cjson.decode(ARGV[1])
 local key, claim, now = given.key, given.claim, clock(ARGV[2])
@@ -28,7 +28,7 @@ if overlap then
   if left > 0 then
     redis.call('HSET', name, 'old', current, 'old_until', old_until)
     redis.call('PEXPIRE', 'dalston:apikeys:' .. current, whole(left))
-    -- The Python gateway drops that end whenever the secret is used there; a sweep makes up for it.
+    -- The Python gateway removes this TTL when it uses the secret. The sweep of `add_usage` then deletes the view.
     redis.call('ZADD', 'dalston:keys:ended', old_until, current)
   else
     redis.call('HDEL', name, 'old', 'old_until')

@@ -1,4 +1,4 @@
--- Writes what was made of a webhook, 1, unless it was changed meanwhile, 0.
+-- Writes a changed webhook. Returns 1, or 0 if it changed since it was read.
 -- ARGV: {id, tenant, before, record, enabled, events, audit}.
 local hook = cjson.decode(ARGV[1])
 if webhook_of(hook.tenant, hook.id) ~= hook.before then

@@ -1,11 +1,11 @@
--- What the scripts share: it stands before each of them.
+-- Functions that all scripts share. This text precedes each script.
 
--- Numbers are doubles: whole up to 2^53, but `tostring` rounds them to 14 digits.
+-- Formats a whole number. Numbers are doubles, exact up to 2^53, but `tostring` rounds them to 14 digits.
 local function whole(number)
   return string.format('%.0f', number)
 end
 
--- Microseconds since 1970: by the clock of the caller where it gives one, else by the server's.
+-- Returns the time in microseconds since 1970: the caller's if it gives one, otherwise the server's.
 local function clock(given)
   if given ~= '' then
     return tonumber(given)
@@ -14,8 +14,8 @@ local function clock(given)
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- Fails where writes are refused: on a replica, and on a master that has too few of them. Writes nothing: there is no such
--- key. A master whose disk is in trouble is one all the same.
+-- Fails where the server refuses writes: on a replica, and on a master that has too few replicas. Writes nothing, since
+-- this Redis key never exists. A master with disk trouble (MISCONF) passes.
 local function primary()
   local answer = redis.pcall('DEL', 'dalston:primary')
   if type(answer) == 'table' and answer.err and not answer.err:find('MISCONF', 1, true) then
@@ -31,15 +31,16 @@ local function hex(bytes)
   return (bytes:gsub('.', function(one) return string.format('%02x', one:byte()) end))
 end
 
--- The link of a record behind the last one.
+-- Returns the chain link of a record that follows the last one.
 local function link(seq, digest)
   local last = redis.call('HGET', 'dalston:chain', 'last') or string.rep('0', 64)
   local number = struct.pack('>I4I4', math.floor(seq / 2 ^ 32), seq % 2 ^ 32)
   return hex(sha256(bytes(last) .. number .. bytes(digest)))
 end
 
--- Numbers a change, records it and links it to the one before. The streams' ids are the numbers: a range by number is
--- a range of the stream. The tenant's stream has what its records are asked for by, and not the records.
+-- Assigns the next number to a change, writes its audit record and links it to the previous one. Returns the number.
+-- The ids of the stream entries are these numbers, so a range of numbers is a range of the stream. The tenant's stream
+-- has the fields that queries filter by, but not the records themselves.
 local function record(audit)
   local number = redis.call('INCR', 'dalston:seq')
   local seq = whole(number)
@@ -54,12 +55,12 @@ local function record(audit)
   return seq
 end
 
--- The end of the record: the last number, and the last link.
+-- Returns the end of the audit log: the last number and the last link.
 local function mark()
   return {redis.call('GET', 'dalston:seq') or '0', redis.call('HGET', 'dalston:chain', 'last')}
 end
 
--- What stands in an entry of a stream.
+-- Returns the fields of a stream entry as a table.
 local function fields(entry)
   local found = {}
   for i = 1, #entry[2], 2 do
@@ -68,7 +69,7 @@ local function fields(entry)
   return found
 end
 
--- The text of a note that has not lapsed.
+-- Returns the text of an entry of the key-value store, or nil if it has expired.
 local function note(name, now)
   local made = redis.call('HMGET', name, 'text', 'ends')
   if made[2] and tonumber(made[2]) > now then
@@ -76,7 +77,7 @@ local function note(name, now)
   end
 end
 
--- The answer for a claim that was made before and has not lapsed; nil when it is free.
+-- Returns the reply for an idempotency key that was used before and has not expired, or nil if it is free.
 local function repeated(claim, now)
   local made = redis.call('HMGET', claim.name, 'ends', 'target', 'fingerprint')
   if made[1] and tonumber(made[1]) > now then
@@ -93,7 +94,7 @@ local function keep_claim(claim, target, now)
   end
 end
 
--- Makes the tenant unless it is there. Tells whether it did.
+-- Inserts the tenant unless it exists. Returns whether it did.
 local function ensure_tenant(id, created, name)
   if redis.call('HSETNX', 'dalston:tenants:' .. id, 'created', created) == 0 then
     return false
@@ -105,12 +106,12 @@ local function ensure_tenant(id, created, name)
   return true
 end
 
--- A tenant whose keys were all made by the Python gateway has no record of ours.
+-- Returns whether the tenant exists. If the Python gateway made all of its keys, it has no record in this store.
 local function has_tenant(id)
   return redis.call('EXISTS', 'dalston:tenants:' .. id, 'dalston:apikeys:tenant:' .. id) > 0
 end
 
--- By bytes, as sorted sets order their members: Lua's own `<` follows the locale of the server.
+-- Compares by bytes, as sorted sets order their members. Lua's own `<` follows the locale of the server.
 local function before(a, b)
   for i = 1, math.min(#a, #b) do
     local x, y = a:byte(i), b:byte(i)
@@ -121,8 +122,8 @@ local function before(a, b)
   return #a < #b
 end
 
--- The rank where a page begins: `at` is an offset, or the score of a cursor whose id is `id`. The cursor's item may
--- be gone, so its place among those of the same score is searched.
+-- Returns the rank at which a page begins. `at` is an offset, or the score of a cursor whose id is `id`. The cursor's
+-- item may be deleted, so its position among the items of the same score is searched.
 local function start(index, at, id)
   if id == '' then
     return tonumber(at)
@@ -140,7 +141,7 @@ local function start(index, at, id)
   return low
 end
 
--- Up to `count` ids with their scores, newest first.
+-- Returns up to `count` ids with their scores, newest first.
 local function page(index, at, id, count)
   local first = start(index, at, id)
   return redis.call('ZREVRANGE', index, first, first + tonumber(count) - 1, 'WITHSCORES')

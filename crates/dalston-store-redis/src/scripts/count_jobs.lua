@@ -1,4 +1,4 @@
--- How many jobs each index holds, at one moment. KEYS: the indexes.
+-- Returns the sizes of the indexes, as one snapshot. KEYS: the indexes.
 local counts = {}
 for i, index in ipairs(KEYS) do
   counts[i] = redis.call('ZCARD', index)

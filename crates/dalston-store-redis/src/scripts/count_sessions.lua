@@ -1,3 +1,3 @@
--- How many sessions a tenant has. KEYS: its sessions. ARGV: the clock.
+-- Returns the number of a tenant's sessions. KEYS: its sessions. ARGV: the clock.
 forget_lapsed(clock(ARGV[1]))
 return redis.call('SCARD', KEYS[1])

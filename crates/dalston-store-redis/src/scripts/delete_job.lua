@@ -1,4 +1,4 @@
--- Deletes a job, 1, unless its status is another by now, 0.
+-- Deletes a job. Returns 1, or 0 if its status is not the given one.
 -- KEYS: the job, the tenant's jobs, those of its status. ARGV: id, status, audit, tenant.
 if redis.call('HGET', KEYS[1], 'status') ~= ARGV[2] then
   return 0

@@ -1,9 +1,9 @@
--- Registers a node among those that share the counter.
--- KEYS: the list: for each node the turn in which it joined, the last one in which it registered, that of the list by
--- which it goes, and when it registered. ARGV: the node, the turn of the list by which it goes, the clock, for how many
--- milliseconds a registration holds.
--- Returns: how many nodes there are, how many of them joined before, whether these go by a list with this one, and the
--- turn.
+-- Registers a node among those that share the rate limit counter.
+-- KEYS: the list of nodes. Each entry has the turn in which the node joined, the turn of its last registration, the
+-- turn of the list that the node uses, and the time of its last registration. ARGV: the node, the turn of the list that
+-- it uses, the clock, the milliseconds for which a registration is valid.
+-- Returns: the number of nodes, how many of them joined before this one, whether all of those use a list that includes
+-- this one, and the turn.
 local node, seen, now, lease = ARGV[1], tonumber(ARGV[2]), math.floor(clock(ARGV[3]) / 1000), tonumber(ARGV[4])
 local list, others, turn, own = redis.call('HGETALL', KEYS[1]), {}, 0, nil
 for i = 1, #list, 2 do
@@ -28,7 +28,7 @@ turn = turn + 1
 if own then
   own.seen = math.min(seen, own.turn)
 else
-  -- What it saw was another list.
+  -- Any list that the node has seen is from before it joined.
   own = {joined = turn, seen = 0}
 end
 own.turn, own.at = turn, now

@@ -1,5 +1,5 @@
--- Ended jobs that are kept no longer, the longest first: their rows. ARGV: the days of tenants that say nothing, or
--- none; the time; how many.
+-- Returns the ended jobs whose retention is over, the earliest end first, as rows. ARGV: the retention in days of
+-- tenants without a setting, or empty; the time; the limit.
 local at, limit, found = tonumber(ARGV[2]), tonumber(ARGV[3]), {}
 local function cut()
   table.sort(found, function(a, b)

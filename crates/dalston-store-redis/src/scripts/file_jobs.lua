@@ -1,5 +1,5 @@
--- Files jobs of an earlier version: those that wait for the queue, the others by when they ended. It does no harm when
--- they are filed. Gives the place where the next page begins, nothing when this was the last.
+-- Indexes jobs of an earlier version: pending jobs for the queue, the others by their end. Idempotent: indexed jobs
+-- stay as they are. Returns the place where the next page begins, or false after the last page.
 -- ARGV: tenant, status, at, id, count.
 local tenant, status, count = ARGV[1], ARGV[2], tonumber(ARGV[5])
 local due = 'dalston:work:due:' .. tenant
@@ -15,7 +15,7 @@ for i = 1, #list, 2 do
   elseif not redis.call('ZSCORE', due, id) and not redis.call('ZSCORE', 'dalston:work:waiting', id) then
     redis.call('ZADD', due, created, id)
     local job = decode(redis.call('HGET', name, 'record')) or {}
-    -- Of all actors only a key is named by a bare UUID.
+    -- Of all actors, only a key is named by a bare UUID.
     local key = type(job.created_by) == 'string' and #job.created_by == 36 and not job.created_by:find(':')
     if key then
       redis.call('HSETNX', name, 'key', job.created_by)

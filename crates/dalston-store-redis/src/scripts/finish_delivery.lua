@@ -1,6 +1,6 @@
--- Notes how an attempt went, 1, unless the delivery or its webhook changed meanwhile, 0.
+-- Records an attempt. Returns 1, or 0 if the delivery or its webhook changed meanwhile.
 -- ARGV: {id, webhook, tenant, attempt, status, created, next, last, last_status, last_error, before, record, enabled,
--- events, audit}. `before` and what follows is there when the webhook changes.
+-- events, audit}. `before`, `record`, `enabled` and `events` are present if the webhook changes.
 local done = cjson.decode(ARGV[1])
 local name, due = 'dalston:deliveries:' .. done.id, 'dalston:deliveries:due:' .. done.webhook
 local found = redis.call('HMGET', name, 'status', 'attempts')

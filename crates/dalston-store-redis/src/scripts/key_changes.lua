@@ -1,5 +1,6 @@
--- What changed after a mark: the mark where to go on, and rows by the number of their last change. When the record at
--- the mark is another one, its end and no rows. KEYS: the changes. ARGV: the number and the link of the mark, how many.
+-- Returns the keys that changed after a checkpoint: the next checkpoint, and rows by the number of their last change.
+-- If the log diverged at the checkpoint: the end of the log, and false. KEYS: the changes. ARGV: the number and the
+-- link of the checkpoint, the limit.
 primary()
 local function link_at(seq)
   local last = redis.call('XREVRANGE', 'dalston:audit', seq .. '-0', '-', 'COUNT', 1)[1]

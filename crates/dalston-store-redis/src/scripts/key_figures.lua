@@ -1,5 +1,6 @@
--- The figures of a tenant's keys; first of all those that an earlier version wrote and did not file, up to 500 of them.
--- KEYS: the indexes of all, live, open, idle and used keys. ARGV: the times now, soon, idle, hour, day.
+-- Returns the statistics of a tenant's keys. If an earlier version wrote keys without indexing them, returns up to 500
+-- of those instead. KEYS: the indexes of all, live, open, idle and used keys. ARGV: the times now, soon, idle, hour,
+-- day.
 local unfiled = {}
 if redis.call('ZCARD', KEYS[1]) ~= redis.call('ZCARD', KEYS[5]) then
   for i, id in ipairs(redis.call('ZDIFF', 2, KEYS[1], KEYS[5])) do

@@ -1,6 +1,6 @@
--- What the scripts on keys share.
+-- Functions that the scripts on keys share.
 
--- The JSON at a digest, which the Python gateway writes too; nil when it is none.
+-- Decodes the JSON at a digest, which the Python gateway writes too. Returns nil if it is invalid.
 local function decode(view)
   local fine, seen = pcall(cjson.decode, view or '')
   if fine and type(seen) == 'table' then
@@ -13,8 +13,8 @@ local function revoked(view)
   return seen ~= nil and seen.revoked_at ~= nil and seen.revoked_at ~= cjson.null
 end
 
--- A key with all that stands beside it. Its record is false when only the Python gateway knows it, its digest too
--- when nobody does.
+-- Returns a key with all data that belongs to it. The record is false if only the Python gateway knows the key; the
+-- digest is false too if neither side does.
 local function row(id, score)
   local own = redis.call('HMGET', 'dalston:keys:' .. id, 'record', 'digest', 'old', 'old_until', 'seq')
   local digest = own[2] or redis.call('GET', 'dalston:apikeys:id:' .. id)
@@ -23,7 +23,7 @@ local function row(id, score)
   return {id, own[1], digest, own[3], own[4], own[5], view, used, score or false}
 end
 
--- Ids and scores in turn, as rows.
+-- Converts a list of alternating ids and scores to rows.
 local function rows(list)
   local all = {}
   for i = 1, #list, 2 do
@@ -32,7 +32,7 @@ local function rows(list)
   return all
 end
 
--- Whether the tenant has another admin key that lives at that time, by both sides.
+-- Returns whether the tenant has another admin key that is live at that time, according to both sides.
 local function another_admin(key, at)
   local admins = redis.call('ZRANGEBYSCORE', 'dalston:keys:admins:' .. key.tenant, '(' .. at, '+inf')
   for _, id in ipairs(admins) do
@@ -44,15 +44,15 @@ local function another_admin(key, at)
   return false
 end
 
--- Files a key for the figures: all keys by their last use, and those that are neither revoked nor disabled by their
--- end and by when they were last heard of.
+-- Adds a key to the indexes for statistics: all keys by their last use; and those that are neither revoked nor disabled
+-- by their expiry, and by their last use or creation, whichever is later.
 local function file(key)
   local used = key.last_used and tonumber(key.last_used) or -math.huge
   local counted = redis.call('HGET', 'dalston:usage:' .. key.id, 'last_used')
   if counted then
     used = math.max(used, tonumber(counted))
   end
-  -- Where use is filed from now on.
+  -- From now on, the script for usage counts finds the tenant of the key here.
   redis.call('HSET', 'dalston:keys:' .. key.id, 'tenant', key.tenant)
   redis.call('ZADD', 'dalston:keys:used:' .. key.tenant, whole(used), key.id)
   if key.open_until then
@@ -64,7 +64,7 @@ local function file(key)
   end
 end
 
--- Writes a key whole: record, shared view, indexes, change number, audit record; and wakes whoever listens.
+-- Writes a key: record, shared view, indexes, change number, audit record. Wakes the nodes that wait for changes.
 local function put(key)
   local name = 'dalston:keys:' .. key.id
   local seq = record(key.audit)
@@ -91,6 +91,7 @@ local function put(key)
   end
   file(key)
   redis.call('ZADD', 'dalston:changes', seq, key.id)
-  -- The server's own ids: numbers may go back, after a backup was restored, and a reader waits for greater ones.
+  -- Uses entry ids of the server's own: change numbers may decrease when a backup is restored, and a reader waits for
+  -- greater ids.
   redis.call('XADD', 'dalston:wakes', 'MAXLEN', 16, '*', 'seq', seq)
 end

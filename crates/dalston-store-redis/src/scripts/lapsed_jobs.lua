@@ -1,4 +1,5 @@
--- Jobs whose lease has lapsed, the longest first: when it did, and the row, of each. ARGV: how many, the clock.
+-- Returns the jobs whose lease has expired, the earliest first: the expiry and the row of each. ARGV: the limit, the
+-- clock.
 local lapsed = {}
 local now = whole(clock(ARGV[2]))
 local list = redis.call('ZRANGEBYSCORE', 'dalston:work:leases', '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[1])

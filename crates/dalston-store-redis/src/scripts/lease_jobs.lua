@@ -1,7 +1,7 @@
--- Leases jobs that are due: their rows. ARGV: how many, how many of a tenant at once, for how long, the clock, the tenants
--- that are passed over.
+-- Leases due jobs, and returns their rows. ARGV: the limit, the limit of one tenant's running jobs, the TTL, the clock,
+-- the tenants to skip.
 local limit, most, ttl, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), clock(ARGV[4])
--- Those that waited join those that are due; the longest overdue of a great many first.
+-- Moves waiting jobs that have become due to the due jobs: at most 1000, the longest overdue first.
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'dalston:work:waiting', '-inf', whole(now), 'LIMIT', 0, 1000)) do
   local tenant = redis.call('HGET', 'dalston:jobs:' .. id, 'tenant')
   local created = tenant and redis.call('ZSCORE', jobs_of(tenant, 'pending'), id)

@@ -1,11 +1,11 @@
--- Settles slices of a minute and lends another: as many units as there will be within eight slots, from the first slot
--- on in which there are as many.
--- KEYS: the minute. ARGV: the limit, the clock, the id of the slice, the units wanted, and for each slice to settle its
--- id, the number of slots, and each slot with the units that were spent in it.
--- Returns: units; the time, the start and the end; used; microseconds until there is more room.
+-- Settles leases of a rate limit window and grants a new lease. The lease has as many tokens as will be free within
+-- eight slots, and starts in the first slot in which that many are free.
+-- KEYS: the window. ARGV: the limit, the clock, the id of the lease, the tokens wanted, and for each lease to settle
+-- its id, the number of slots, and each slot with the tokens that were spent in it.
+-- Returns: tokens; the time, the start and the end; used; microseconds until more tokens are free.
 local limit, minute, id, want = tonumber(ARGV[1]), open(KEYS[1], ARGV[2]), ARGV[3], tonumber(ARGV[4])
 
--- Takes a whole slice out of its last slot, if it is not settled yet.
+-- Removes a whole lease from its last slot, if it is not settled yet. Returns that slot.
 local function give_back(slice)
   local lent = minute.lent[slice]
   if lent then
@@ -15,7 +15,7 @@ local function give_back(slice)
   end
 end
 
--- One that was lent under the id that is asked for was lent in vain: the answer was lost.
+-- If a lease was granted under the requested id before, its reply was lost and its tokens were not spent.
 give_back(id)
 local at = 5
 while ARGV[at] do

@@ -1,4 +1,4 @@
--- The workers: record, sessions, when the registration lapses, of each. ARGV: the clock.
+-- Returns the workers: the record, the number of sessions, and the expiry of the registration of each. ARGV: the clock.
 forget_lapsed(clock(ARGV[1]))
 local workers, all = redis.call('ZRANGE', 'dalston:workers', 0, -1, 'WITHSCORES'), {}
 for i = 1, #workers, 2 do

@@ -1,3 +1,3 @@
--- The end of the record.
+-- Returns the end of the audit log.
 primary()
 return mark()

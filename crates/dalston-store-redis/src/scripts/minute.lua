@@ -1,5 +1,5 @@
--- The minute of a key: what counts in each slot of 250 ms. At a time in slot s the slots from s - 240 on count; slices
--- that nodes were lent count in their last slot, which may lie ahead, until they are settled.
+-- The rate limit window of a key: the tokens that count in each slot of 250 ms. At a time in slot s, the slots from s -
+-- 240 on count. A lease of tokens counts in its last slot, which may lie in the future, until it is settled.
 
 local function keep(minute)
   local kept = {
@@ -8,8 +8,8 @@ local function keep(minute)
   redis.call('SETEX', minute.name, 66, cmsgpack.pack(kept))
 end
 
--- The minute as of now. What no longer counts is forgotten. When the clock was set back, all that is kept moves back
--- with it, as though no time had passed.
+-- Reads the window as of now, without the slots that no longer count. If the clock was set back, moves all slots back
+-- by the same time, as if no time had passed.
 local function open(name, given)
   local packed = redis.call('GET', name)
   local kept = packed and cmsgpack.unpack(packed) or {newest = 0, slots = {}, counts = {}, lent = {}}
@@ -41,7 +41,8 @@ local function open(name, given)
   return minute
 end
 
--- Counts units in a slot; fewer when they are negative. Slots are in order, and the slot is one of the last.
+-- Adds tokens to a slot, or subtracts them if `units` is negative. The slots are sorted, and the slot is one of the
+-- last, so the search runs backwards.
 local function count(minute, slot, units)
   local place = #minute.slots
   while place > 0 and minute.slots[place] > slot do
@@ -60,7 +61,7 @@ local function count(minute, slot, units)
   end
 end
 
--- The first slot in which at most that many of the units count.
+-- Returns the first slot in which at most `most` of the tokens count.
 local function free(minute, most)
   local left = minute.used
   for i, at in ipairs(minute.slots) do
@@ -73,7 +74,7 @@ local function free(minute, most)
   return last and minute.used > most and last + 241 or minute.slot
 end
 
--- Microseconds until at most that many of the units count.
+-- Returns the microseconds until at most `most` of the tokens count.
 local function frees_in(minute, most)
   return whole(math.max(free(minute, most) * 250000 - minute.now, 0))
 end

@@ -1,7 +1,7 @@
--- Moves a job from a status to another with all that follows, 1, unless it has moved meanwhile, 0. A status and a
--- fence come once in the life of a job.
+-- Moves a job from one status to another, with all consequences. Returns 1, or 0 if it moved meanwhile. A pair of
+-- status and fence occurs once in the life of a job.
 -- ARGV: {id, tenant, before, fence, lease, after, record, completed, progress, delay, deaths, kept, account, event,
--- audit}, the clock. `deaths`: how many more. `lease`: when the lease that has lapsed ended.
+-- audit}, the clock. `deaths`: the number to add. `lease`: the expiry of the expired lease, if that is the reason.
 local move, now = cjson.decode(ARGV[1]), clock(ARGV[2])
 local name, id, tenant = 'dalston:jobs:' .. move.id, move.id, move.tenant
 local found = redis.call('HMGET', name, 'status', 'fence', 'reserved', 'key')

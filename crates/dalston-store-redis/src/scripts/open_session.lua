@@ -1,7 +1,7 @@
--- Opens a session with the least loaded of the workers that fit. The caller says which those are; when it does not know
--- the workers as they are now, it is told: {'workers', version, records}.
--- ARGV: {id, tenant, key, ttl, own, version, workers}, the clock. A worker: its id, its capacity, and how
--- many of the tenant's sessions it takes.
+-- Opens a session with the least loaded of the workers that fit. The caller passes those. If the caller's list of
+-- workers is outdated, returns the present list: {'workers', version, records}.
+-- ARGV: {id, tenant, key, ttl, own, version, workers}, the clock. A worker: its id, its capacity, and the maximum
+-- number of the tenant's sessions.
 local asked, now = cjson.decode(ARGV[1]), clock(ARGV[2])
 forget_lapsed(now)
 local version = redis.call('GET', 'dalston:workers:version') or '0'
@@ -27,7 +27,7 @@ for _, worker in ipairs(asked.workers) do
     local both = redis.call('SINTER', 'dalston:sessions:worker:' .. worker[1], 'dalston:sessions:tenant:' .. tenant)
     has_room = #both < worker[3]
   end
-  -- In the order of their names, so the first of equals is it. a/b < c/d without fractions.
+  -- The workers are sorted by name, so the first of equals wins. Compares a/b < c/d without fractions.
   if has_room and (not best or load * share[2] < share[1] * worker[2]) then
     best, share = worker[1], {load, worker[2]}
   end

@@ -1,5 +1,5 @@
--- Pending jobs whose key is revoked, by either side: the cursor for the next look, and rows. A look is at some of the
--- keys that have jobs. ARGV: the cursor, how many jobs.
+-- Returns pending jobs whose key is revoked according to either side: the cursor for the next call, and rows. Each call
+-- checks some of the keys that have jobs. ARGV: the cursor, the limit of jobs.
 local limit, orphans = tonumber(ARGV[2]), {}
 local scan = redis.call('SSCAN', 'dalston:work:keys', ARGV[1], 'COUNT', 100)
 for _, key in ipairs(scan[2]) do
@@ -7,7 +7,7 @@ for _, key in ipairs(scan[2]) do
   if known and (revoked(known[2] or '') or revoked(known[7] or '')) then
     local open = 'dalston:work:open:' .. key
     local tenant = redis.call('HGET', 'dalston:jobs:' .. (redis.call('ZRANGE', open, 0, 0)[1] or ''), 'tenant')
-    -- Those that an engine works on are in the way: no more of them than the tenant has.
+    -- Jobs in progress come in between. There are at most as many as the whole tenant has, so read that many more.
     local last = limit + (tenant and busy(tenant) or 0)
     for _, id in ipairs(redis.call('ZRANGE', open, 0, last)) do
       local job = job_row(id)

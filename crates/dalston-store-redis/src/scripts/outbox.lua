@@ -1,6 +1,6 @@
--- What the scripts on webhooks and those that end jobs share.
+-- Functions that the scripts on webhooks and the scripts that end jobs share.
 
--- Gives an enabled webhook with pending deliveries its place: by when the first of them is due.
+-- Sets the position of an enabled webhook with pending deliveries in the queue: the time when the first of them is due.
 local function place(webhook)
   local first = redis.call('ZRANGE', 'dalston:deliveries:due:' .. webhook, 0, 0, 'WITHSCORES')
   if first[2] and redis.call('HGET', 'dalston:webhooks:' .. webhook, 'enabled') == '1' then
@@ -10,7 +10,7 @@ local function place(webhook)
   end
 end
 
--- The id of a delivery, `DeliveryId::of`: a UUIDv8 of a SHA-256.
+-- Computes the id of a delivery, as `DeliveryId::of` does: a UUIDv8 of a SHA-256.
 local function delivery_id(event, webhook)
   local digest = sha256(event.kind .. ' ' .. event.subject .. ' ' .. webhook):sub(1, 16)
   local version = string.char(bit.bor(bit.band(digest:byte(7), 0x0f), 0x80))
@@ -18,8 +18,8 @@ local function delivery_id(event, webhook)
   return 'msg_' .. hex(digest:sub(1, 6) .. version .. digest:sub(8, 8) .. variant .. digest:sub(10))
 end
 
--- Puts an event into the outbox of every webhook of its tenant that hears it, unless it is there: {kind, tenant, at,
--- subject, body}.
+-- Inserts a delivery of an event for each webhook of the tenant that subscribes to it, unless the delivery exists. The
+-- event: {kind, tenant, at, subject, body}.
 local function tell(event)
   for _, webhook in ipairs(redis.call('ZRANGE', 'dalston:webhooks:of:' .. event.tenant, 0, -1)) do
     local heard = redis.call('HMGET', 'dalston:webhooks:' .. webhook, 'enabled', 'events')
@@ -38,13 +38,13 @@ local function tell(event)
   end
 end
 
--- A delivery as it is read.
+-- Returns a delivery in the format of `DeliveryRow`.
 local function delivery_row(id)
   local fields = {'webhook', 'kind', 'body', 'created', 'status', 'attempts', 'next', 'last', 'last_status', 'last_error'}
   return {id, unpack(redis.call('HMGET', 'dalston:deliveries:' .. id, unpack(fields)))}
 end
 
--- The record of a webhook of that tenant; nil when it is none.
+-- Returns the record of a webhook of that tenant, or nil if there is none.
 local function webhook_of(tenant, id)
   local found = redis.call('HMGET', 'dalston:webhooks:' .. id, 'record', 'tenant')
   if found[1] and found[2] == tenant then
@@ -52,7 +52,7 @@ local function webhook_of(tenant, id)
   end
 end
 
--- Deletes some of the deliveries whose webhook is deleted.
+-- Deletes up to `count` deliveries of a deleted webhook.
 local function sweep_left(count)
   local webhook = redis.call('SRANDMEMBER', 'dalston:deliveries:left')
   if not webhook then

@@ -1,2 +1,2 @@
--- ARGV: the event. Puts it into the outbox of its tenant's webhooks.
+-- Puts an event into the outbox of its tenant's webhooks. ARGV: the event.
 tell(cjson.decode(ARGV[1]))

@@ -1,5 +1,6 @@
--- Writes a note, 1, unless what stands there is not what is expected, 0.
--- KEYS: the note. ARGV: the text, microseconds that it lives, the clock, and what is expected unless it is nothing.
+-- Writes an entry of the key-value store. Returns 1, or 0 if its present text is not the expected one.
+-- KEYS: the entry. ARGV: the text, its TTL in microseconds, the clock, and the expected text unless no entry is
+-- expected.
 local left, now = tonumber(ARGV[2]), clock(ARGV[3])
 if note(KEYS[1], now) ~= ARGV[4] then
   return 0

@@ -1,5 +1,5 @@
--- Registers a worker or prolongs it, 1, unless another tenant's has that name, 0.
--- ARGV: id, record, tenant or none, for how long, audit, the clock.
+-- Registers a worker or renews its registration. Returns 1, or 0 if another tenant's worker has that name.
+-- ARGV: id, record, tenant or empty, the TTL, audit, the clock.
 local id, now = ARGV[1], clock(ARGV[6])
 forget_lapsed(now)
 local before = redis.call('HMGET', 'dalston:workers:id:' .. id, 'record', 'tenant')

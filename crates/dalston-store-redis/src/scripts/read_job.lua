@@ -1,2 +1,2 @@
--- A job. ARGV: its id.
+-- Returns a job. ARGV: its id.
 return job_row(ARGV[1])

@@ -1,2 +1,2 @@
--- A note. KEYS: the note. ARGV: the clock.
+-- Returns an entry of the key-value store. KEYS: the entry. ARGV: the clock.
 return note(KEYS[1], clock(ARGV[1])) or false

@@ -1,4 +1,4 @@
--- For how many days the ended jobs of each tenant are kept, or none. ARGV: the tenants.
+-- Returns the retention of ended jobs in days for each tenant, false if not set. ARGV: the tenants.
 local days = {}
 for i, tenant in ipairs(ARGV) do
   days[i] = redis.call('HGET', 'dalston:tenants:' .. tenant, 'days')

@@ -1,4 +1,5 @@
--- A tenant: id, created, name. KEYS: the tenant, the set of the Python gateway, the index. ARGV: id, the clock.
+-- Returns a tenant: id, created, name. Inserts it if only the Python gateway knows it.
+-- KEYS: the tenant, the set of the Python gateway, the index. ARGV: id, the clock.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   if redis.call('EXISTS', KEYS[2]) == 0 then
     return false

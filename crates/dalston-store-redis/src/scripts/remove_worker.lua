@@ -1,4 +1,5 @@
--- Takes a worker away, 1, unless it is not there, or not of that tenant, 0. ARGV: id, tenant or none, audit, the clock.
+-- Removes a worker. Returns 1, or 0 if it does not exist or is another tenant's.
+-- ARGV: id, tenant or empty for any, audit, the clock.
 forget_lapsed(clock(ARGV[4]))
 local tenant = redis.call('HGET', 'dalston:workers:id:' .. ARGV[1], 'tenant')
 if not tenant or (ARGV[2] ~= '' and ARGV[2] ~= tenant) then

@@ -1,4 +1,4 @@
--- Prolongs sessions: the ids of those that are gone. ARGV: for how long, the clock, the ids.
+-- Renews sessions. Returns the ids of those that do not exist any more. ARGV: the TTL, the clock, the ids.
 local now, gone = clock(ARGV[2]), {}
 forget_lapsed(now)
 local ends = whole(now + tonumber(ARGV[1]))

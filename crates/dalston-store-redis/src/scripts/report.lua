@@ -1,5 +1,5 @@
--- Counts what a node admitted without the counter: of each of its seconds what is not known yet.
--- KEYS: the minute. ARGV: the clock, the node, and for each second its name, its age in slots, and all of its units.
+-- Counts requests that a node admitted locally: for each second of the node, the part that is not counted yet.
+-- KEYS: the window. ARGV: the clock, the node, and for each second its name, its age in slots, and its total of tokens.
 local minute, node = open(KEYS[1], ARGV[1]), ARGV[2]
 for at = 3, #ARGV, 3 do
   local second, age, units = node .. ':' .. ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])

@@ -1,4 +1,4 @@
--- Starts an ended delivery again: its row. ARGV: tenant, webhook, id, when, audit.
+-- Makes an ended delivery pending again, and returns its row. ARGV: tenant, webhook, id, when it is due, audit.
 local name = 'dalston:deliveries:' .. ARGV[3]
 local found = redis.call('HMGET', name, 'webhook', 'status')
 if not webhook_of(ARGV[1], ARGV[2]) or found[1] ~= ARGV[2] or found[2] == 'pending' then

@@ -1,5 +1,6 @@
--- Gives a webhook a new secret: its record and when the one before ends; the end alone: an overlap that still runs
--- forbids it. ARGV: tenant, id, secret, overlap, whether a running overlap ends, audit, the clock.
+-- Gives a webhook a new secret. Returns its record and the expiry of the previous secret; or false and an expiry if an
+-- earlier overlap that still lasts forbids the rotation; or false if there is no such webhook.
+-- ARGV: tenant, id, secret, overlap in microseconds, whether to end a running overlap, audit, the clock.
 local found, name = webhook_of(ARGV[1], ARGV[2]), 'dalston:webhooks:' .. ARGV[2]
 if not found then
   return false

@@ -1,5 +1,5 @@
--- Sets a quota, 1, unless there is no such tenant, 0.
--- KEYS: the quota. ARGV: the tenant, the fields that limit something, audit.
+-- Sets a quota. Returns 1, or 0 if there is no such tenant.
+-- KEYS: the quota. ARGV: the tenant, the limits that are set, audit.
 if not has_tenant(ARGV[1]) then
   return 0
 end

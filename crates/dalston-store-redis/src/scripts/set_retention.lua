@@ -1,5 +1,5 @@
--- Sets for how many days a tenant's ended jobs are kept, 1, unless it is not there, 0.
--- KEYS: the tenant, the set of the Python gateway, the index. ARGV: id, days or none, audit, the clock.
+-- Sets a tenant's retention of ended jobs. Returns 1, or 0 if there is no such tenant.
+-- KEYS: the tenant, the set of the Python gateway, the index. ARGV: id, days or empty, audit, the clock.
 if not has_tenant(ARGV[1]) then
   return 0
 end

@@ -1,3 +1,3 @@
--- Settles audio. ARGV: the account, milliseconds.
+-- Adds to an account, or subtracts from it. ARGV: the account, milliseconds.
 settle(cjson.decode(ARGV[1]), tonumber(ARGV[2]))
 return 'settled'

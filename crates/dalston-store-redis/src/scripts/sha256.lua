@@ -1,4 +1,4 @@
--- SHA-256 (FIPS 180-4) of a text, as 32 bytes: the server itself has SHA-1 only.
+-- Computes the SHA-256 (FIPS 180-4) of a text, as 32 bytes. The server itself offers SHA-1 only.
 local function sha256(text)
   local band, bxor, right, ror, tobit = bit.band, bit.bxor, bit.rshift, bit.ror, bit.tobit
   local constants = {

@@ -1,6 +1,6 @@
--- What the scripts on workers and sessions share.
+-- Functions that the scripts on workers and sessions share.
 
--- Ends a session and frees its slot. Tells whether it was there.
+-- Ends a session and frees its slot. Returns whether the session existed.
 local function forget_session(id)
   local had = redis.call('HMGET', 'dalston:sessions:' .. id, 'tenant', 'key', 'worker')
   if not had[1] then
@@ -24,7 +24,7 @@ local function forget_worker(id)
   redis.call('INCR', 'dalston:workers:version')
 end
 
--- Ends the sessions whose time is over, and forgets the workers that were not heard.
+-- Ends the expired sessions, and removes the workers whose registration has expired.
 local function forget_lapsed(now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'dalston:sessions', '-inf', whole(now))) do
     forget_session(id)

@@ -1,5 +1,5 @@
--- Deletes old deliveries that have ended, and some of those whose webhook is deleted: how many of the former.
--- ARGV: made before when, how many.
+-- Deletes old deliveries that have ended, and some deliveries of deleted webhooks. Returns the number of the former.
+-- ARGV: the latest creation time (exclusive), the limit.
 sweep_left(tonumber(ARGV[2]))
 local old = redis.call('ZRANGEBYSCORE', 'dalston:deliveries:ended', '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])
 for _, id in ipairs(old) do

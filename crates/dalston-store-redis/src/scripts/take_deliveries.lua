@@ -1,5 +1,5 @@
--- Takes deliveries that are due: the row, the record of the webhook, its secret and the old one while it counts, of
--- each. ARGV: how many, for how long, the clock, webhooks that are passed over.
+-- Leases due deliveries. Returns for each the row, the webhook's record, its secret, and the previous secret while it
+-- is valid. ARGV: the limit, the TTL of the lease, the clock, the webhooks to skip.
 local now, taken = clock(ARGV[3]), {}
 local again = whole(now + tonumber(ARGV[2]))
 local passed, skip = {}, 0

@@ -1,11 +1,12 @@
--- What the scripts on jobs, quotas and the meter share.
+-- Functions that the scripts on jobs, quotas and the meter share.
 
--- A subject of quotas and the meter: a tenant, or a key of it.
+-- Names the owner of a quota or a meter: a tenant, or one of its keys.
 local function subject(tenant, key)
   return key and tenant .. ':' .. key or tenant
 end
 
--- The subjects of a key or of none in the order in which they are asked, each with whether it is the key.
+-- Returns the owners in the order in which they are checked: the key, if there is one, then the tenant. Each with '1'
+-- if it is the key, otherwise '0'.
 local function subjects(tenant, key)
   local all = {{subject(tenant), '0'}}
   if key then
@@ -14,8 +15,8 @@ local function subjects(tenant, key)
   return all
 end
 
--- The answer when a limit of so many at once has no room, nil when it has. `counts`: how many the tenant and the key
--- have.
+-- Returns the reply if a limit on concurrent jobs or streams is reached, otherwise nil. `counts` returns the number
+-- that the key (true) or the tenant (false) has.
 local function crowded(tenant, key, limit, counts)
   for _, one in ipairs(subjects(tenant, key)) do
     local most = redis.call('HGET', 'dalston:quotas:' .. one[1], limit)
@@ -25,7 +26,7 @@ local function crowded(tenant, key, limit, counts)
   end
 end
 
--- Adds to an account: {tenant, key, day, of}. Never below 0, and never above what a double holds.
+-- Adds to an account: {tenant, key, day, of}. The result is limited to 0 and to what a double holds exactly.
 local function settle(account, ms)
   if ms == 0 then
     return
@@ -38,7 +39,8 @@ local function settle(account, ms)
   end
 end
 
--- Reserves an amount on an account, as `Amount::within` decides: how much, or nil and the answer when there is none.
+-- Reserves an amount on an account, by the rules of `AudioAmount::within`. Returns the amount, or nil and the reply if
+-- the quota is exhausted.
 local function reserve(account, amount)
   local ms, least = tonumber(amount.ms), nil
   for _, one in ipairs(subjects(account.tenant, account.key)) do
@@ -57,7 +59,7 @@ local function reserve(account, amount)
   return granted
 end
 
--- A job as it is read, `JobRow`.
+-- Returns a job in the format of `JobRow`.
 local function job_row(id)
   local fields = {'tenant', 'status', 'completed', 'record', 'started', 'progress', 'fence', 'reserved', 'deaths'}
   return {id, unpack(redis.call('HMGET', 'dalston:jobs:' .. id, unpack(fields)))}
@@ -67,15 +69,16 @@ local function jobs_of(tenant, status)
   return 'dalston:jobs:index:' .. tenant .. ':' .. status
 end
 
--- How many jobs of a tenant an engine works on.
+-- Returns the number of a tenant's jobs that are being worked on.
 local function busy(tenant)
   return redis.call('ZCARD', jobs_of(tenant, 'running')) + redis.call('ZCARD', jobs_of(tenant, 'cancelling'))
 end
 
--- How a tenant's place in the line says how many of its jobs run: the rest is its last turn.
+-- The weight of one running job in a tenant's score in the queue. The rest of the score is the number of its last turn.
 local TURNS = 2 ^ 40
 
--- Gives a tenant with due jobs its place in the line: the fewest running first, then who was served longest ago.
+-- Sets the position of a tenant with due jobs in the queue: the fewest running jobs first, then the one served longest
+-- ago.
 local function line_up(tenant)
   if redis.call('EXISTS', 'dalston:work:due:' .. tenant) == 0 then
     redis.call('ZREM', 'dalston:work:tenants', tenant)
@@ -85,7 +88,8 @@ local function line_up(tenant)
   redis.call('ZADD', 'dalston:work:tenants', whole(busy(tenant) * TURNS + served), tenant)
 end
 
--- Files a job that has not ended by its key, for the count of its jobs and for the end of the key.
+-- Adds a job that has not ended to the index of its key. The index serves the limit on concurrent jobs, and finds the
+-- jobs to cancel when the key is revoked.
 local function file_open(id, key, created)
   if key then
     redis.call('ZADD', 'dalston:work:open:' .. key, created, id)
@@ -93,7 +97,7 @@ local function file_open(id, key, created)
   end
 end
 
--- Files an ended job by when it ended.
+-- Adds an ended job to the index by the time of its end.
 local function file_ended(tenant, id, completed)
   redis.call('ZADD', 'dalston:work:ended:' .. tenant, completed, id)
   redis.call('SADD', 'dalston:work:ended', tenant)

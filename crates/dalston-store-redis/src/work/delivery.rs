@@ -8,7 +8,7 @@ use dalston_work::{AttemptOutcome, Delivery, DeliveryStatus, Webhook};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 use serde::Serialize;
 
-/// A delivery of the store.
+/// A delivery as the scripts return it.
 pub(crate) struct DeliveryRow {
     id: String,
     webhook: String,
@@ -23,7 +23,7 @@ pub(crate) struct DeliveryRow {
     last_error: Option<String>,
 }
 
-/// How an attempt went, as scripts write it.
+/// The outcome of an attempt, as scripts write it.
 #[derive(Serialize)]
 pub(crate) struct AttemptArgument<'a> {
     id: String,
@@ -39,7 +39,7 @@ pub(crate) struct AttemptArgument<'a> {
     last_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<&'a str>,
-    /// The record of the webhook, when it changes.
+    /// The previous record of the webhook, if it changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<&'a str>,
     #[serde(flatten)]
@@ -57,7 +57,7 @@ impl FromRedisValue for DeliveryRow {
 }
 
 impl DeliveryRow {
-    /// The delivery; corrupt when it is none of the model.
+    /// Decodes the delivery. Fails as corrupt if the model does not allow it.
     pub(crate) fn delivery(self) -> StoreResult<Delivery> {
         let odd = || StoreError::corrupt(format_args!("delivery {}", self.id));
         Ok(Delivery {
@@ -77,7 +77,8 @@ impl DeliveryRow {
 }
 
 impl<'a> AttemptArgument<'a> {
-    /// What became of `delivery`, and of its webhook when that is `changed`: the record before, and what it is now.
+    /// Encodes the outcome for `delivery`. `changed` holds the previous record and the new state of its webhook, if
+    /// that changes.
     pub(crate) fn new(
         attempted: &'a AttemptOutcome,
         delivery: &Delivery,

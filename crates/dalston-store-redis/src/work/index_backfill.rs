@@ -1,4 +1,4 @@
-//! Jobs of an earlier version, which had no queue: they are filed before the first lease.
+//! Indexes the jobs of an earlier version, which had no queue, before the first lease.
 
 use super::scripts::{self, FILED, SCRIPTS};
 use crate::RedisStore;
@@ -7,13 +7,15 @@ use dalston_store::StoreResult;
 use dalston_work::JobStatus;
 use std::sync::atomic::Ordering;
 
-/// How many jobs a step files.
+/// The number of jobs per step.
 const STEP: u32 = 500;
 
 impl RedisStore {
-    /// Files the jobs that an earlier version inserted, in steps that do no harm when several nodes make them at once.
-    /// The pending ones when a process begins, for nodes of the earlier version may have run until then; those that
-    /// have ended only once.
+    /// Indexes the jobs that an earlier version inserted. The steps are idempotent, so several nodes may run them at
+    /// once.
+    ///
+    /// Pending jobs are indexed at each start of a process, because nodes of the earlier version may have run until
+    /// then. Ended jobs are indexed only once.
     pub(crate) async fn file_jobs(&self) -> StoreResult<()> {
         if self.work.filed.load(Ordering::Acquire) {
             return Ok(());
@@ -31,7 +33,7 @@ impl RedisStore {
         Ok(())
     }
 
-    /// The tenants that have jobs of a status, whoever made them.
+    /// Returns the tenants that have jobs of this status, whichever version inserted them.
     async fn tenants_with(&self, status: JobStatus) -> StoreResult<Vec<TenantId>> {
         let (mut cursor, mut tenants) = ("0".to_owned(), Vec::new());
         let (before, behind) = (scripts::JOBS, format!(":{status}"));

@@ -1,4 +1,4 @@
-//! A job as the scripts read and write it: a hash of what changes often, and the JSON of the rest.
+//! A job as the scripts read and write it: a hash with the fields that change often, and a JSON of the rest.
 
 use super::{
     meter::{AccountArgument, AmountArgument},
@@ -11,7 +11,7 @@ use dalston_work::{Audio, Event, Job, JobOptions, JobStatus};
 use redis::{FromRedisValue, ParsingError, Value, from_redis_value};
 use serde::{Deserialize, Serialize};
 
-/// A job of the store.
+/// A job as the scripts return it.
 pub(crate) struct JobRow {
     id: String,
     tenant: Option<String>,
@@ -25,14 +25,14 @@ pub(crate) struct JobRow {
     deaths: Option<u64>,
 }
 
-/// A job with what the queue knows of it.
+/// A job with its queue state.
 pub(crate) struct QueuedJob {
     pub(crate) job: Job,
-    /// The number of its last lease; 0 when it had none.
+    /// The number of its last lease; 0 if it had none.
     pub(crate) fence: u64,
-    /// Milliseconds of audio on its account.
+    /// Milliseconds of audio that are charged to its account.
     pub(crate) reserved_ms: u64,
-    /// How often what worked on it died.
+    /// How often a worker process died while it worked on the job.
     pub(crate) deaths: u64,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct EventArgument {
     body: String,
 }
 
-/// What of a job stands in no field of its own. An earlier version kept the time of its start here.
+/// The parts of a job that have no field of their own in the hash. An earlier version kept the start time here.
 #[derive(Serialize, Deserialize)]
 struct JobRecord {
     filename: Option<String>,
@@ -89,7 +89,7 @@ struct JobRecord {
     result: Option<serde_json::Value>,
 }
 
-/// The JSON of a job.
+/// Encodes the JSON of a job.
 pub(crate) fn record(job: &Job) -> StoreResult<String> {
     argument(&JobRecord {
         filename: job.filename.as_ref().map(|name| name.as_str().to_owned()),
@@ -109,7 +109,7 @@ pub(crate) fn record(job: &Job) -> StoreResult<String> {
 }
 
 impl JobArgument {
-    /// The job with what its insert brings along.
+    /// Encodes the job, its idempotency key and its audit entry.
     pub(crate) fn new(job: &Job, claim: Option<ClaimArgument>, audit: AuditArgument) -> StoreResult<Self> {
         let micros = |at: Timestamp| at.as_micros().to_string();
         Ok(Self {
@@ -131,7 +131,7 @@ impl JobArgument {
 }
 
 impl EventArgument {
-    /// The event.
+    /// Encodes the event.
     pub(crate) fn new(event: Event) -> Self {
         Self {
             kind: event.kind.as_str(),
@@ -152,7 +152,7 @@ impl FromRedisValue for JobRow {
 }
 
 impl JobRow {
-    /// The job. `None` when there is none; corrupt when it is none of the model.
+    /// Decodes the job. Returns `None` if there is none, and fails as corrupt if the model does not allow it.
     pub(crate) fn queued(self) -> StoreResult<Option<QueuedJob>> {
         let odd = || StoreError::corrupt(format_args!("job {}", self.id));
         let (Some(tenant), Some(status), Some(record)) = (&self.tenant, &self.status, &self.record) else {
@@ -183,7 +183,7 @@ impl JobRow {
         Ok(Some(QueuedJob { job, fence, reserved_ms, deaths: self.deaths.unwrap_or_default() }))
     }
 
-    /// The job, where one that cannot be read must not stand in the way of others.
+    /// Decodes the job, or logs a warning and returns `None` if it is unreadable, so that it does not block other jobs.
     pub(crate) fn queued_or_none(self) -> Option<QueuedJob> {
         let id = self.id.clone();
         self.queued().unwrap_or_else(|_| {
@@ -192,7 +192,7 @@ impl JobRow {
         })
     }
 
-    /// The job of a list; corrupt when it is gone or none of the model.
+    /// Decodes a job of a list. Fails as corrupt if it is gone or the model does not allow it.
     pub(crate) fn job(self) -> StoreResult<Job> {
         let id = self.id.clone();
         let queued = self.queued()?.ok_or_else(|| StoreError::corrupt(format_args!("job {id}")))?;

@@ -1,4 +1,4 @@
-//! Moving a job: read, decide, write unless it moved meanwhile.
+//! Optimistic transitions of a job: reads, decides, and writes only if the job did not move in between.
 
 use super::{
     job::{self, EventArgument, QueuedJob},
@@ -12,17 +12,17 @@ use dalston_work::{Event, Job, JobOutcome, ended_entry, ended_event};
 use serde::Serialize;
 use std::time::Duration;
 
-/// A move of a job.
+/// A transition of a job.
 pub(crate) struct JobTransition<'a> {
     before: &'a QueuedJob,
     after: &'a Job,
-    /// When the lease that lapsed ended.
+    /// The expiry of the lease that has expired.
     lapsed: Option<String>,
-    /// The time until it is due again, if it waits again.
+    /// How long the job waits until it is due, if it becomes pending again.
     delay: Duration,
-    /// Milliseconds of audio that stay on its account, if it ends.
+    /// Milliseconds of audio that stay charged to its account, if it ends.
     kept_ms: u64,
-    /// Deaths that are added to those at it.
+    /// The number of deaths to add to the job's count.
     deaths: u64,
     entry: Option<&'a AuditEntry>,
     event: Option<Event>,
@@ -53,24 +53,25 @@ struct MoveArgument {
 }
 
 impl<'a> JobTransition<'a> {
-    /// From `before` to `after`, which is due at once when it waits again and keeps no audio when it ends.
+    /// A transition from `before` to `after`. By default, a job that becomes pending is due at once, and a job that
+    /// ends has no audio charged.
     pub(crate) const fn new(before: &'a QueuedJob, after: &'a Job) -> Self {
         Self { before, after, lapsed: None, delay: Duration::ZERO, kept_ms: 0, deaths: 0, entry: None, event: None }
     }
 
-    /// With what is recorded.
+    /// Adds an audit entry.
     pub(crate) fn with_audit(self, entry: Option<&'a AuditEntry>) -> Self {
         Self { entry, ..self }
     }
 
-    /// With what webhooks are told.
+    /// Adds an event for webhooks.
     pub(crate) fn with_event(self, event: Option<Event>) -> Self {
         Self { event, ..self }
     }
 }
 
 impl RedisStore {
-    /// Makes a move in one step. `false`: the job moved meanwhile.
+    /// Applies a transition atomically. Returns `false` if the job moved meanwhile.
     pub(crate) async fn apply_transition(&self, call: &StoreCall<'_>, made: JobTransition<'_>) -> StoreResult<bool> {
         let JobTransition { before, after, lapsed, delay, kept_ms, deaths, entry, event } = made;
         let ended = after.status.is_ended();
@@ -94,7 +95,7 @@ impl RedisStore {
         Ok(call.run::<u8>(SCRIPTS.move_job.arg(argument(&given)?).arg(self.now())).await? == 1)
     }
 
-    /// Makes what came out of a job of it, as the gateway. `None`: it moved meanwhile.
+    /// Applies an outcome to a job, with the gateway as the actor. Returns `None` if the job moved meanwhile.
     pub(crate) async fn apply_outcome(
         &self,
         call: &StoreCall<'_>,

@@ -1,4 +1,4 @@
-//! The steps on jobs.
+//! Storing and finding jobs.
 
 use super::{
     job::{self, JobRow, QueuedJob},
@@ -71,7 +71,7 @@ impl JobStore for RedisStore {
         entry: &AuditEntry,
     ) -> StoreResult<CancelJobOutcome> {
         let call = self.link.call();
-        // Ends with the deadline of the call at the latest.
+        // The deadline of the call ends the loop.
         loop {
             let Some(before) = self.queued(&call, tenant, id).await? else { return Ok(CancelJobOutcome::Unknown) };
             let Some(status) = before.job.status.cancelled() else {
@@ -98,7 +98,7 @@ impl JobStore for RedisStore {
         let mut script = SCRIPTS.delete_job.key(scripts::job(id));
         script.key(scripts::jobs(tenant, None)).key(scripts::jobs(tenant, Some(job.status)));
         script.arg(id.to_string()).arg(job.status.as_str()).arg(argument(&AuditArgument::new(entry)?)?);
-        // An ended job changes no more: when it is not as it was, it is gone.
+        // An ended job does not change any more. If its status is not as it was, it was deleted.
         let gone = call.run::<u8>(script.arg(tenant.as_str())).await? == 1;
         Ok(if gone { DeleteJobOutcome::Deleted } else { DeleteJobOutcome::Unknown })
     }
@@ -120,7 +120,7 @@ impl JobStore for RedisStore {
 }
 
 impl RedisStore {
-    /// The job of this id in this tenant, with what the queue knows of it.
+    /// Returns the tenant's job of this id, with its queue state.
     pub(crate) async fn queued(
         &self,
         call: &StoreCall<'_>,

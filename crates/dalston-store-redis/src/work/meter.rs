@@ -1,4 +1,4 @@
-//! The steps on quotas and the meter.
+//! Quotas and the meter.
 
 use super::{
     quota_exceeded,
@@ -12,7 +12,7 @@ use dalston_work::{AudioAmount, MeterStore, MeteredDay, Quota, QuotaOwner, Reser
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
-/// What a script's numbers hold exactly.
+/// The largest amount that a script's numbers hold exactly.
 const MOST_MS: u64 = 1 << 53;
 
 /// An account as scripts read it.
@@ -26,7 +26,7 @@ pub(crate) struct AccountArgument {
 }
 
 impl AccountArgument {
-    /// The account.
+    /// Encodes the account.
     pub(crate) fn new(account: &UsageAccount) -> Self {
         let UsageAccount { tenant, key, day, of } = account;
         Self {
@@ -46,7 +46,7 @@ pub(crate) struct AmountArgument {
 }
 
 impl AmountArgument {
-    /// The amount.
+    /// Encodes the amount.
     pub(crate) fn new(amount: AudioAmount) -> Self {
         let (kind, ms) = match amount {
             AudioAmount::Whole(ms) => ("whole", ms),
@@ -62,13 +62,13 @@ impl MeterStore for RedisStore {
     async fn quota(&self, subject: &QuotaOwner) -> StoreResult<Quota> {
         let fields: HashMap<String, u32> =
             self.link.call().command(redis::cmd("HGETALL").arg(scripts::quota(subject))).await?;
-        // A kind of a later version limits nothing here.
+        // Ignores a kind that only a later version knows.
         Ok(fields.into_iter().filter_map(|(word, most)| Some((word.parse().ok()?, most))).collect())
     }
 
     async fn set_quota(&self, subject: &QuotaOwner, quota: &Quota, entry: &AuditEntry) -> StoreResult<bool> {
         let call = self.link.call();
-        // A key that was there is there for ever.
+        // Keys are never deleted, so this check need not be part of the script.
         if let QuotaOwner::Key(tenant, id) = subject
             && self.load(&call, tenant, *id).await?.is_none()
         {

@@ -1,4 +1,4 @@
-//! Work storage: jobs, the queue, quotas and the meter, streams, webhooks and their outbox.
+//! The work store: jobs, the queue, quotas and the meter, streaming sessions, webhooks and their outbox.
 
 mod delivery;
 mod index_backfill;
@@ -16,10 +16,10 @@ mod webhooks;
 use sessions::SeenWorkers;
 use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
-/// What a node remembers of the work in the store.
+/// What a node caches of the work store.
 #[derive(Default)]
 pub(crate) struct WorkMemo {
-    /// Whether the jobs of an earlier version are filed.
+    /// Whether the jobs of an earlier version are in the indexes.
     filed: AtomicBool,
     workers: Mutex<Arc<SeenWorkers>>,
 }

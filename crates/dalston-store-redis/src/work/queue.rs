@@ -1,4 +1,4 @@
-//! The steps of the queue.
+//! The job queue.
 
 use super::{
     job::{JobRow, QueuedJob},
@@ -59,7 +59,7 @@ impl QueueStore for RedisStore {
 
     async fn finish_job(&self, lease: &JobLease, outcome: &JobOutcome, at: Timestamp) -> StoreResult<FinishJobOutcome> {
         let call = self.link.call();
-        // Ends with the deadline of the call at the latest.
+        // The deadline of the call ends the loop.
         loop {
             let Some(before) = self.queued(&call, &lease.tenant, lease.job).await? else {
                 return Ok(FinishJobOutcome::Lost);
@@ -80,7 +80,8 @@ impl QueueStore for RedisStore {
         for (ended, row) in rows {
             let Some(before) = row.queued_or_none().filter(|before| works(before.job.status)) else { continue };
             let outcome = outcome_of_expired_lease(before.job.status, before.deaths, before.fence, attempts, error);
-            // A call each: their number is the caller's. One that moved meanwhile is somebody else's.
+            // Each job is a call with its own deadline, since the caller chooses their number. A job that moved
+            // meanwhile was handled by another node.
             moved.extend(self.apply_outcome(&self.link.call(), &before, &outcome, Some(ended), at).await?);
         }
         Ok(moved)
@@ -113,7 +114,7 @@ impl QueueStore for RedisStore {
     }
 }
 
-/// Whether an engine works on a job that stands so.
+/// Returns whether a job of this status is being worked on.
 const fn works(status: JobStatus) -> bool {
     matches!(status, JobStatus::Running | JobStatus::Cancelling)
 }

@@ -1,9 +1,9 @@
-//! Which limit was reached, as the scripts say it.
+//! Decodes which limit was reached.
 
 use dalston_store::{StoreError, StoreResult};
 use dalston_work::QuotaExceeded;
 
-/// Reads limit, whether it is the key's, and how high it is.
+/// Decodes the kind of the limit, whether it is the key's, and its value.
 pub(crate) fn read(words: &[String]) -> StoreResult<QuotaExceeded> {
     let excess = || {
         let [name, of_key, most] = words else { return None };

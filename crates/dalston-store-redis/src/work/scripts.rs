@@ -1,4 +1,4 @@
-//! The Lua scripts of work, and the names of the keys that they are given.
+//! The Lua scripts of the work store, and the names of their Redis keys.
 
 pub(crate) use crate::scripts::{ClaimArgument, repeated, tenant};
 
@@ -14,17 +14,17 @@ crate::scripts::scripts! {
     slots: close_session, count_sessions, list_workers, open_session, put_worker, remove_worker, renew_sessions;
 }
 
-/// What stands before the tenant in the name of an index of jobs.
+/// The prefix of the names of job indexes; the tenant follows.
 pub(crate) const JOBS: &str = "dalston:jobs:index:";
-/// Set once the jobs of an earlier version are filed.
+/// Set once the jobs of an earlier version are in the indexes.
 pub(crate) const FILED: &str = "dalston:work:filed";
 
-/// A job. Other names than the Python gateway's, which keeps sets where we keep order.
+/// A job. The names differ from those of the Python gateway, which uses sets where this store uses sorted sets.
 pub(crate) fn job(id: JobId) -> String {
     format!("dalston:jobs:{id}")
 }
 
-/// A tenant's jobs, of one status when it is given.
+/// The index of a tenant's jobs, or of those of one status.
 pub(crate) fn jobs(tenant: &TenantId, status: Option<JobStatus>) -> String {
     match status {
         Some(status) => format!("{JOBS}{tenant}:{status}"),
@@ -42,7 +42,7 @@ pub(crate) fn meter(subject: &QuotaOwner) -> String {
     format!("dalston:meter:{}", subject_name(subject))
 }
 
-/// As the scripts make it: no tenant has the sign that stands between.
+/// Names the owner as the scripts do. No tenant id contains the separator.
 fn subject_name(subject: &QuotaOwner) -> String {
     match subject {
         QuotaOwner::Tenant(tenant) => tenant.to_string(),

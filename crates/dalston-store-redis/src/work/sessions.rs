@@ -1,4 +1,4 @@
-//! The steps on workers and sessions.
+//! Streaming workers and sessions.
 
 use super::{
     quota_exceeded,
@@ -15,8 +15,10 @@ use std::{
     time::Duration,
 };
 
-/// The workers as a node saw them last, by name: who of them fits is decided here, who has room in the script, which
-/// objects when they are others by now.
+/// The workers as this node last read them, by name.
+///
+/// This node decides which workers fit a session, and the script decides which of them have room. The script objects if
+/// the list of workers has changed.
 #[derive(Default)]
 pub(crate) struct SeenWorkers {
     version: String,
@@ -73,7 +75,7 @@ impl SessionStore for RedisStore {
         let NewSession { id, tenant, key, model, language, is_one_of_several } = session;
         let call = self.link.call();
         let fits = |it: &&Worker| it.serves(tenant, model, language) && !except.contains(&it.id);
-        // Ends with the deadline of the call at the latest.
+        // The deadline of the call ends the loop.
         loop {
             let seen = Arc::clone(&self.work.workers.lock().unwrap_or_else(PoisonError::into_inner));
             let fitting: Vec<&Worker> = seen.workers.iter().filter(fits).collect();
@@ -132,7 +134,7 @@ impl SessionStore for RedisStore {
 
 impl SeenWorkers {
     fn read(version: &str, list: &str) -> StoreResult<Self> {
-        // An empty table is an object to the script.
+        // The script encodes an empty table as an object.
         let records: Vec<String> = if list == "{}" {
             Vec::new()
         } else {

@@ -22,7 +22,7 @@ struct WebhookRecord {
     exhausted: u32,
 }
 
-/// What of a webhook the scripts write: its record, and what they ask for themselves beside it.
+/// The parts of a webhook that change: its record, and the fields that scripts read themselves.
 #[derive(Serialize)]
 pub(crate) struct WebhookArgument {
     pub(crate) record: String,
@@ -55,7 +55,7 @@ pub(crate) struct ChangeArgument<'a> {
 }
 
 impl WebhookArgument {
-    /// The webhook.
+    /// Encodes the webhook.
     pub(crate) fn new(webhook: &Webhook) -> StoreResult<Self> {
         let micros = Timestamp::as_micros;
         let events: Vec<_> = webhook.events.iter().map(|kind| kind.as_str().to_owned()).collect();
@@ -79,7 +79,7 @@ impl WebhookArgument {
 }
 
 impl<'a> InsertArgument<'a> {
-    /// The webhook with its secret.
+    /// Encodes the webhook with its secret.
     pub(crate) fn new(webhook: &Webhook, secret: &'a WebhookSecret, entry: &AuditEntry) -> StoreResult<Self> {
         Ok(Self {
             id: webhook.id.to_string(),
@@ -94,7 +94,7 @@ impl<'a> InsertArgument<'a> {
 }
 
 impl<'a> ChangeArgument<'a> {
-    /// The webhook, unless its record is another than `before` by then.
+    /// Encodes the webhook. The script writes it only if its record is still `before`.
     pub(crate) fn new(webhook: &Webhook, before: &'a str, entry: &AuditEntry) -> StoreResult<Self> {
         Ok(Self {
             id: webhook.id.to_string(),
@@ -106,7 +106,7 @@ impl<'a> ChangeArgument<'a> {
     }
 }
 
-/// The webhook of a record; corrupt when it is none of the model.
+/// Decodes a record. Fails as corrupt if the model does not allow it.
 pub(crate) fn webhook(json: &str) -> StoreResult<Webhook> {
     let odd = || StoreError::corrupt("a webhook");
     let record: WebhookRecord = serde_json::from_str(json).map_err(|_| odd())?;

@@ -1,4 +1,4 @@
-//! The steps on webhooks and their outbox.
+//! Webhooks and their outbox.
 
 use super::{
     delivery::{AttemptArgument, DeliveryRow},
@@ -16,7 +16,7 @@ use dalston_work::{
 };
 use std::time::Duration;
 
-/// A delivery, the record of its webhook, the secret, the one before.
+/// A delivery, the record of its webhook, the webhook's secret, and its previous secret.
 type DueRow = (DeliveryRow, String, String, Option<String>);
 
 #[async_trait]
@@ -59,7 +59,7 @@ impl WebhookStore for RedisStore {
         entry: &AuditEntry,
     ) -> StoreResult<Option<Webhook>> {
         let call = self.link.call();
-        // Ends with the deadline of the call at the latest.
+        // The deadline of the call ends the loop.
         loop {
             let mut script = SCRIPTS.read_webhook.arg(tenant.as_str());
             let json: Option<String> = call.run(script.arg(id.to_string())).await?;
@@ -116,7 +116,7 @@ impl WebhookStore for RedisStore {
 
     async fn finish_delivery(&self, attempted: &AttemptOutcome, disabled: &AuditEntry) -> StoreResult<bool> {
         let call = self.link.call();
-        // Ends with the deadline of the call at the latest.
+        // The deadline of the call ends the loop.
         loop {
             let mut script = SCRIPTS.read_delivery.arg(attempted.tenant.as_str());
             script.arg(attempted.delivery.to_string()).arg(self.now());

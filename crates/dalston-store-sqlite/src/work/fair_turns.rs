@@ -1,4 +1,4 @@
-//! Whose job comes next: every tenant has its turn.
+//! Fair scheduling: which tenant's job is leased next.
 
 use super::queued::{self, QueuedJob, queued_columns};
 use crate::row;
@@ -7,12 +7,12 @@ use dalston_work::{FairScheduler, JobLeaseRequest, WaitingTenant};
 use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-/// Those that waited for their time, and whose time has come.
+/// Makes the delayed jobs ready whose time has come.
 pub(crate) const WAKE: &str =
     "UPDATE jobs INDEXED BY jobs_waiting SET due_at = NULL WHERE status = 'pending' AND due_at <= ?";
 
-/// The tenants that have a job ready, by leaps from one to the next: so many steps as there are tenants, however many
-/// jobs each has. With each the job that is its oldest.
+/// The tenants that have a ready job, each with its oldest one. An index skip scan: one step per tenant, however many
+/// jobs each has.
 pub(crate) const READY: &str = "WITH RECURSIVE holder (tenant) AS (\
      SELECT min(tenant_id) FROM jobs INDEXED BY jobs_ready WHERE status = 'pending' AND due_at IS NULL \
      UNION ALL SELECT (SELECT min(tenant_id) FROM jobs INDEXED BY jobs_ready \
@@ -24,7 +24,7 @@ pub(crate) const READY: &str = "WITH RECURSIVE holder (tenant) AS (\
      SELECT rowid FROM jobs INDEXED BY jobs_ready WHERE tenant_id = tenant AND status = 'pending' AND due_at IS NULL \
      ORDER BY created_at, id LIMIT 1)";
 
-/// The oldest job of one tenant that is ready.
+/// The oldest ready job of one tenant.
 pub(crate) const OLDEST: &str = "SELECT id AS job, created_at AS since FROM jobs INDEXED BY jobs_ready \
      WHERE tenant_id = ? AND status = 'pending' AND due_at IS NULL ORDER BY created_at, id LIMIT 1";
 
@@ -38,7 +38,7 @@ pub(crate) const LAST_TURN: &str = "SELECT ifnull(max(turn), 0) FROM turns";
 
 const SERVE: &str = "INSERT OR REPLACE INTO turns (turn, tenant_id) VALUES (?, ?)";
 
-/// A job that waits: when it was made, and its id.
+/// A ready job: its creation time and its id.
 type DueJob = (i64, String);
 
 fn turn(row: &SqliteRow) -> sqlx::Result<WaitingTenant<DueJob>> {
@@ -54,7 +54,7 @@ fn waiting(row: &SqliteRow) -> sqlx::Result<DueJob> {
     Ok((row.try_get("since")?, row.try_get("job")?))
 }
 
-/// Leases jobs, turn by turn.
+/// Leases jobs in fair order between the tenants.
 pub(crate) async fn lease(
     change: &mut SqliteConnection,
     ask: &JobLeaseRequest,

@@ -1,4 +1,4 @@
-//! Jobs as the model has them, and back.
+//! Converts between job rows and the types of the model.
 
 use super::text;
 use crate::{

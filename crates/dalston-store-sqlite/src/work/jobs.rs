@@ -1,4 +1,4 @@
-//! The steps on jobs.
+//! The operations on jobs.
 
 use super::job_row::{self, job_columns};
 use super::{
@@ -38,7 +38,7 @@ pub(crate) const LIST_OF_STATUS: &str =
 
 pub(crate) const COUNT: &str = "SELECT count(*) FROM jobs WHERE tenant_id = ? AND status = ?";
 
-/// Counted up to the limit only.
+/// Counts only up to the limit.
 pub(crate) const COUNT_OF_TENANT: &str = "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_by_status \
      WHERE tenant_id = ? AND status IN ('pending', 'running', 'cancelling') LIMIT ?)";
 
@@ -62,11 +62,11 @@ const SET_RETENTION: &str = "INSERT OR REPLACE INTO retention (tenant_id, days) 
 
 pub(crate) const CLEAR_RETENTION: &str = "DELETE FROM retention WHERE tenant_id = ?";
 
-/// The batch is one JSON parameter. A row for each tenant that it names and that has days of its own, in any order.
+/// The batch is one JSON parameter. Returns a row for each tenant in it that has its own retention, in any order.
 pub(crate) const RETENTION: &str =
     "SELECT tenant_id, days FROM json_each(?) AS asked CROSS JOIN retention ON tenant_id = asked.value";
 
-/// Whether the job would be one too many.
+/// Returns the quota that the new job would exceed, if any.
 async fn crowded(change: &mut SqliteConnection, job: &Job) -> sqlx::Result<Option<QuotaExceeded>> {
     for bound in meter::bounds(change, &job.tenant, job.key(), QuotaKind::Jobs).await? {
         let count = if bound.of_key {
@@ -142,7 +142,7 @@ impl JobStore for SqliteStore {
 
     async fn active_jobs(&self, tenant: &TenantId) -> StoreResult<ActiveJobs> {
         self.call(async {
-            // All three counts see the same moment.
+            // All three counts need the same snapshot.
             let mut moment = self.readers.begin().await?;
             let mut active = ActiveJobs::default();
             for (status, number) in [

@@ -1,4 +1,4 @@
-//! Quotas, and the meter of audio. A tenant itself stands under the empty key.
+//! Quotas, and the meter of audio. The rows of a tenant itself have an empty `key_id`.
 
 use crate::{SqliteStore, feed, row};
 use async_trait::async_trait;
@@ -16,7 +16,7 @@ pub(crate) const CLEAR: &str = "DELETE FROM quotas WHERE tenant_id = ? AND key_i
 
 const SET: &str = "INSERT INTO quotas (tenant_id, key_id, kind, most) VALUES (?, ?, ?, ?)";
 
-/// Of one kind, both limits that bind a key: that of the key first.
+/// The limits of one kind that apply to a key: its own first, then the tenant's.
 pub(crate) const BINDING: &str = "SELECT key_id <> '' AS of_key, most FROM quotas \
      WHERE tenant_id = ? AND key_id IN (?, '') AND kind = ? ORDER BY key_id DESC";
 
@@ -31,12 +31,13 @@ const SET_USED: &str =
 pub(crate) const DAYS: &str = "SELECT day, jobs_ms, streams_ms FROM meter \
      WHERE tenant_id = ? AND key_id = ? AND day >= ? ORDER BY day DESC";
 
-/// A key as the tables have it; nothing for a tenant.
+/// A key's id for the tables; the empty text for a tenant.
 fn text(key: Option<KeyId>) -> String {
     super::text(key).unwrap_or_default()
 }
 
-/// What would be exceeded, the key's own first: the limits of this kind that bind the key and the tenant.
+/// Returns the limits of this kind that apply, the key's own first, then the tenant's. Each is in the form of the error
+/// that reports it as exceeded.
 pub(crate) async fn bounds(
     change: &mut SqliteConnection,
     tenant: &TenantId,
@@ -49,14 +50,14 @@ pub(crate) async fn bounds(
     binding.try_map(bound).fetch_all(change).await
 }
 
-/// Milliseconds of jobs and of streams on that day.
+/// The milliseconds of audio of jobs and of streams on the account's day.
 async fn used(change: &mut SqliteConnection, account: &UsageAccount, key: &str) -> sqlx::Result<(u64, u64)> {
     let used = sqlx::query(USED).bind(account.tenant.as_str()).bind(key).bind(account.day.number());
     let used = used.try_map(|row: SqliteRow| Ok((row.try_get("jobs_ms")?, row.try_get("streams_ms")?)));
     Ok(used.fetch_optional(change).await?.unwrap_or_default())
 }
 
-/// Reserves in the transaction of the change that needs it.
+/// Reserves audio, in the transaction of the change that needs it.
 pub(crate) async fn reserve(
     change: &mut SqliteConnection,
     account: &UsageAccount,
@@ -77,7 +78,8 @@ pub(crate) async fn reserve(
     }
 }
 
-/// Settles in the transaction of the change that tells how much it was.
+/// Adds `ms` (which may be negative) to the meter of the key and of the tenant, in the transaction of the change that
+/// determines the amount.
 pub(crate) async fn settle(change: &mut SqliteConnection, account: &UsageAccount, ms: i64) -> sqlx::Result<()> {
     if ms == 0 {
         return Ok(());

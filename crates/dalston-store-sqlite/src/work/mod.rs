@@ -1,4 +1,4 @@
-//! Work storage: jobs, the queue, quotas and the meter, streams, webhooks and their outbox.
+//! Work storage: jobs, the queue, quotas and the audio meter, streams, webhooks and their outbox.
 
 mod fair_turns;
 mod job_row;
@@ -15,7 +15,7 @@ mod tests;
 mod webhook_row;
 mod webhooks;
 
-/// A text, for a column that may be empty.
+/// A text, for a nullable column.
 fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
 }

@@ -1,4 +1,4 @@
-//! The outbox of the webhooks: filled by whatever ends a job, emptied an attempt at a time.
+//! The webhook outbox: filled in the transaction that ends a job, emptied one delivery attempt at a time.
 
 use super::webhook_row::{self, webhook_columns};
 use crate::{page::page, row};
@@ -15,18 +15,18 @@ macro_rules! delivery_columns {
     };
 }
 
-/// There are few: [`dalston_work::Webhook::MOST`].
+/// There are few: at most [`dalston_work::Webhook::MOST`].
 pub(crate) const HEARING: &str = concat!("SELECT ", webhook_columns!(), " FROM webhooks WHERE tenant_id = ?");
 
-/// Leaves a delivery that is there as it is.
+/// Leaves an existing delivery unchanged.
 const PUT: &str = concat!(
     "INSERT INTO deliveries (",
     delivery_columns!(),
     ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 );
 
-/// The webhooks that have a delivery under way, by leaps from one to the next: what waits for a webhook that is switched
-/// off is not looked at. With each that is switched on, its first delivery that is due. ?1 now.
+/// The first due delivery of each enabled webhook. An index skip scan over the webhooks that have pending deliveries:
+/// the deliveries of a disabled webhook are not scanned. ?1 now.
 pub(crate) const DUE: &str = "WITH RECURSIVE hearer (webhook) AS (\
      SELECT min(webhook_id) FROM deliveries INDEXED BY deliveries_due WHERE next_at IS NOT NULL \
      UNION ALL SELECT (SELECT min(webhook_id) FROM deliveries INDEXED BY deliveries_due \
@@ -36,7 +36,7 @@ pub(crate) const DUE: &str = "WITH RECURSIVE hearer (webhook) AS (\
      SELECT rowid FROM deliveries INDEXED BY deliveries_due WHERE webhook_id = webhook AND next_at <= ?1 \
      ORDER BY next_at, id LIMIT 1)";
 
-/// The next one of the same webhook.
+/// The next due delivery of the same webhook.
 pub(crate) const NEXT_DUE: &str = "SELECT next_at, id, webhook_id AS webhook FROM deliveries INDEXED BY deliveries_due \
      WHERE webhook_id = ? AND next_at <= ? AND (next_at, id) > (?, ?) ORDER BY next_at, id LIMIT 1";
 
@@ -49,7 +49,7 @@ pub(crate) const SECRETS: &str = concat!(
     ", secret, iif(old_ends_at > ?, old_secret, NULL) AS old_secret FROM webhooks WHERE id = ?"
 );
 
-/// The attempt that counts.
+/// The pending delivery, if `attempts` is still the number of this attempt.
 pub(crate) const UNDER_WAY: &str =
     concat!("SELECT ", delivery_columns!(), " FROM deliveries WHERE id = ? AND attempts = ? AND status = 'pending'");
 
@@ -93,7 +93,7 @@ pub(crate) fn delivery(row: &SqliteRow) -> sqlx::Result<Delivery> {
     })
 }
 
-/// Puts the event into the outbox of every webhook that hears it.
+/// Inserts a delivery of the event into the outbox for every webhook that subscribes to it.
 pub(crate) async fn tell(change: &mut SqliteConnection, event: &Event) -> sqlx::Result<()> {
     let webhooks = sqlx::query(HEARING).bind(event.tenant.as_str()).try_map(|row| webhook_row::webhook(&row));
     for webhook in webhooks.fetch_all(&mut *change).await?.iter().filter(|webhook| webhook.subscribes_to(event.kind)) {
@@ -116,7 +116,7 @@ pub(crate) async fn tell(change: &mut SqliteConnection, event: &Event) -> sqlx::
     Ok(())
 }
 
-/// A delivery that is due, in the order of its time.
+/// A due delivery. Ordered by its due time.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct DueDeliveryRow {
     next_at: i64,
@@ -128,7 +128,7 @@ fn due(row: &SqliteRow) -> sqlx::Result<DueDeliveryRow> {
     Ok(DueDeliveryRow { next_at: row.try_get("next_at")?, id: row.try_get("id")?, webhook: row.try_get("webhook")? })
 }
 
-/// Takes what is due.
+/// Leases at most `limit` due deliveries for `ttl` each, except those of the webhooks in `but`.
 pub(crate) async fn take(
     change: &mut SqliteConnection,
     limit: u32,
@@ -155,7 +155,8 @@ pub(crate) async fn take(
     Ok(taken)
 }
 
-/// The first due delivery of each webhook, of those that come first. More webhooks than deliveries cannot have one.
+/// The first due delivery of each webhook: the earliest `limit` of these, since more webhooks than that cannot get a
+/// delivery.
 async fn first_due(
     change: &mut SqliteConnection,
     limit: u32,
@@ -177,7 +178,7 @@ async fn first_due(
     Ok(firsts)
 }
 
-/// Notes how an attempt went. Tells whether the webhook was switched off for it.
+/// Records the outcome of an attempt. Returns whether the webhook was disabled because of it.
 pub(crate) async fn finish(
     change: &mut SqliteConnection,
     attempted: &AttemptOutcome,

@@ -1,9 +1,9 @@
-//! How SQLite runs the statements of work.
+//! Query plans of the statements on work.
 
 use super::{fair_turns, jobs, meter, outbox, queue, queued, sessions, webhook_row, webhooks};
 use crate::{plans::check, work::tests::scratch};
 
-/// Each statement, and the ways in that it must take.
+/// Each statement, and the access paths that its plan must contain.
 const STATEMENTS: &[(&str, &[&str])] = &[
     (jobs::FIND, &["INDEX sqlite_autoindex_jobs_1 (id=?)"]),
     (jobs::EXISTS, &["COVERING INDEX sqlite_autoindex_jobs_1 (id=?)"]),

@@ -1,4 +1,4 @@
-//! The queue.
+//! The job queue.
 
 use super::job_row::{self, job_columns};
 use super::{
@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use sqlx::{Row, sqlite::SqliteRow};
 use std::{collections::HashMap, time::Duration};
 
-/// The batch is one JSON parameter: one statement for all of it, however many leases it names. ?1 the batch, ?2 the end.
+/// Renews leases. The batch is one JSON parameter: one statement for all of it, however many leases it contains. ?1 the
+/// batch, ?2 the new expiry.
 pub(crate) const BEAT: &str = "UPDATE jobs SET lease_ends = ?2, progress = ifnull(beat.value ->> 'progress', progress) \
      FROM json_each(?1) AS beat WHERE jobs.id = beat.value ->> 'job' AND tenant_id = beat.value ->> 'tenant' \
      AND fence = beat.value ->> 'fence' AND status IN ('running', 'cancelling') RETURNING tenant_id, id, fence, status";
@@ -34,7 +35,8 @@ pub(crate) const LAPSED: &str = concat!(
     " FROM jobs INDEXED BY jobs_leased WHERE lease_ends <= ? ORDER BY lease_ends LIMIT ?"
 );
 
-/// By leaps from one that has jobs to the next: a revoked key costs nothing once its jobs are gone.
+/// The pending jobs of revoked keys. An index skip scan over the keys that have unfinished jobs: a revoked key costs
+/// nothing once its jobs have ended.
 pub(crate) const ORPHANS: &str = concat!(
     "WITH RECURSIVE maker (actor) AS (",
     "SELECT min(created_by) FROM jobs INDEXED BY jobs_unended WHERE status IN ('pending', 'running', 'cancelling') ",
@@ -43,12 +45,13 @@ pub(crate) const ORPHANS: &str = concat!(
     "SELECT ",
     queued_columns!(),
     " FROM maker CROSS JOIN jobs INDEXED BY jobs_unended ON created_by = actor ",
-    // No EXISTS: SQLite would make a join of it and ask it of each job.
+    // Not `EXISTS`: SQLite would turn that into a join and evaluate it for each job.
     "WHERE (SELECT revoked_at FROM keys WHERE keys.id = actor) IS NOT NULL ",
     "AND status IN ('pending', 'running', 'cancelling') AND status = 'pending' LIMIT ?"
 );
 
-/// By leaps from tenant to tenant, since each has a term of its own. ?1 days unless it has, ?2 the time, ?3 how many.
+/// The ended jobs whose retention has passed. An index skip scan over the tenants, since each may have its own
+/// retention. ?1 the default retention in days, ?2 now, ?3 the limit.
 pub(crate) const EXPIRED: &str = concat!(
     "WITH RECURSIVE owner (tenant) AS (",
     "SELECT min(tenant_id) FROM jobs INDEXED BY jobs_ended WHERE completed_at IS NOT NULL ",
@@ -69,7 +72,7 @@ fn batched((lease, progress): &(JobLease, Option<u16>)) -> Value {
     })
 }
 
-/// A lease that goes on, and where its job is.
+/// A renewed lease, and the status of its job.
 fn beating(row: &SqliteRow) -> sqlx::Result<((TenantId, JobId, u64), JobStatus)> {
     let lease = (row::parsed(row, "tenant_id")?, row::parsed(row, "id")?, row.try_get("fence")?);
     Ok((lease, row::parsed(row, "status")?))

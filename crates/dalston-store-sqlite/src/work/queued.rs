@@ -1,4 +1,4 @@
-//! A job with what the queue knows of it, and what follows from its end, in the transaction of that.
+//! A job with its queue state, and what follows from its end, in the same transaction.
 
 use super::{job_row, meter, outbox};
 use crate::{feed, row};
@@ -14,22 +14,22 @@ macro_rules! queued_columns {
 }
 pub(crate) use queued_columns;
 
-/// Off its lease, whatever became of it.
+/// Writes the job's state and ends its lease, whatever the outcome.
 pub(crate) const WRITE: &str = "UPDATE jobs SET status = ?, completed_at = ?, progress = ?, error = ?, result = ?, \
      due_at = ?, reserved_ms = ?, deaths = deaths + ?, lease_ends = NULL WHERE id = ?";
 
-/// A job in the queue.
+/// A job with its queue state.
 pub(crate) struct QueuedJob {
     pub(crate) job: Job,
-    /// How often it was leased.
+    /// The fence: how often the job was leased.
     pub(crate) fence: u64,
-    /// How often what worked on it died.
+    /// How often a worker died while it held the job.
     pub(crate) deaths: u64,
-    /// Milliseconds of audio that are reserved for it.
+    /// The milliseconds of audio that are reserved for the job.
     pub(crate) reserved_ms: u64,
 }
 
-/// The job in a row, with what the queue knows of it.
+/// The job in a row, with its queue state.
 pub(crate) fn queued(row: &SqliteRow) -> sqlx::Result<QueuedJob> {
     Ok(QueuedJob {
         job: job_row::job(row)?,
@@ -40,8 +40,11 @@ pub(crate) fn queued(row: &SqliteRow) -> sqlx::Result<QueuedJob> {
 }
 
 impl QueuedJob {
-    /// Writes what came of the job at the time `at`, which the store's clock calls `now`. One that has ended is put into
-    /// the outbox and settled; its record is the caller's.
+    /// Writes the outcome of the job. `at` is the time of the outcome, and `now` is the time of the store's clock, from
+    /// which a retry's delay counts.
+    ///
+    /// If the job has ended, its event is put into the outbox and its audio reservation is settled. The caller writes
+    /// the audit record.
     pub(crate) async fn write(
         self,
         change: &mut SqliteConnection,
@@ -72,7 +75,7 @@ impl QueuedJob {
         Ok(job)
     }
 
-    /// The same with the gateway's own record.
+    /// The same, and writes the gateway's own audit record.
     pub(crate) async fn write_recorded(
         self,
         change: &mut SqliteConnection,

@@ -1,4 +1,5 @@
-//! Workers of streams, and the slots of their sessions. What has lapsed is not there, though its row may be.
+//! Workers of streams, and the slots of their sessions. An expired one does not count, although its row may still
+//! exist.
 
 use super::meter;
 use crate::{SqliteStore, feed, row};
@@ -27,14 +28,14 @@ pub(crate) const WORKERS: &str = "SELECT worker, lapses_at, (SELECT count(*) FRO
      WHERE worker_id = workers.id AND sessions.lapses_at > ?1) AS sessions \
      FROM workers INDEXED BY workers_by_end WHERE lapses_at > ?1";
 
-/// How many sessions of a tenant each worker has. ?1 the tenant, ?2 now.
+/// The number of a tenant's sessions at each worker. ?1 the tenant, ?2 now.
 pub(crate) const SHARES: &str = "SELECT worker_id, count(*) AS sessions FROM sessions INDEXED BY sessions_of_tenant \
      WHERE tenant_id = ?1 AND lapses_at > ?2 AND worker_id IS NOT NULL GROUP BY worker_id";
 
 const OPEN: &str =
     "INSERT OR REPLACE INTO sessions (id, tenant_id, key_id, worker_id, lapses_at) VALUES (?, ?, ?, ?, ?)";
 
-/// The batch is one JSON parameter, however many sessions it names. ?1 the batch, ?2 now, ?3 the end.
+/// The batch is one JSON parameter, however many sessions it contains. ?1 the batch, ?2 now, ?3 the new expiry.
 pub(crate) const RENEW: &str = "UPDATE sessions SET lapses_at = ?3 \
      WHERE id IN (SELECT value FROM json_each(?1)) AND lapses_at > ?2 RETURNING id";
 
@@ -43,14 +44,14 @@ pub(crate) const CLOSE: &str = "DELETE FROM sessions WHERE id = ? RETURNING laps
 pub(crate) const COUNT: &str =
     "SELECT count(*) FROM sessions INDEXED BY sessions_of_tenant WHERE tenant_id = ? AND lapses_at > ?";
 
-/// Counted up to the limit only.
+/// Counts only up to the limit.
 pub(crate) const COUNT_OF_TENANT: &str = "SELECT count(*) FROM (SELECT 1 FROM sessions INDEXED BY sessions_of_tenant \
      WHERE tenant_id = ? AND lapses_at > ? LIMIT ?)";
 
 pub(crate) const COUNT_OF_KEY: &str = "SELECT count(*) FROM (SELECT 1 FROM sessions INDEXED BY sessions_of_key \
      WHERE key_id = ? AND lapses_at > ? LIMIT ?)";
 
-/// A few more than come, so that lapsed ones never pile up and no call pays for many.
+/// Deletes a few more than each call adds (one), so that expired ones never accumulate and no call pays for many.
 pub(crate) const SWEEP: &str =
     "DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM sessions WHERE lapses_at <= ? LIMIT 4)";
 
@@ -66,7 +67,7 @@ async fn find_worker(change: &mut SqliteConnection, id: &WorkerId, now: Timestam
     find.try_map(|row| worker(&row)).fetch_optional(change).await
 }
 
-/// The workers by name, with their load.
+/// The workers in order of their ids, with their load.
 async fn workers(database: impl SqliteExecutor<'_>, now: Timestamp) -> sqlx::Result<Vec<WorkerLoad>> {
     let load = |row: SqliteRow| {
         let (sessions, lapses_at) = (row.try_get("sessions")?, row::time(&row, "lapses_at")?);
@@ -77,7 +78,8 @@ async fn workers(database: impl SqliteExecutor<'_>, now: Timestamp) -> sqlx::Res
     Ok(workers)
 }
 
-/// The sessions of the tenant at each worker, where the tenant has a share only.
+/// The tenant's number of sessions at each worker. Empty unless several tenants use the deployment: only then is each
+/// tenant limited to its share of a worker.
 async fn shares(
     change: &mut SqliteConnection,
     session: &NewSession,
@@ -90,7 +92,7 @@ async fn shares(
     Ok(shares.fetch_all(change).await?.into_iter().collect())
 }
 
-/// Whether the session would be one too many.
+/// Returns the quota that the new session would exceed, if any.
 async fn crowded(
     change: &mut SqliteConnection,
     session: &NewSession,

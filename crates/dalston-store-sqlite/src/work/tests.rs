@@ -1,4 +1,4 @@
-//! What only a file can get wrong with work.
+//! Tests of what only a file can get wrong with work.
 
 use crate::{
     SqliteOptions, SqliteStore,
@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
-/// A store of keys and work in a folder of its own.
+/// A store of keys and work in its own temporary folder.
 pub(crate) async fn scratch() -> (TempDir, SqliteStore, Arc<ManualClock>) {
     let folder = TempDir::new().unwrap();
     let clock = ManualClock::new(NOW);
@@ -54,7 +54,7 @@ async fn jobs_from_before_the_queue_are_read_and_leased() {
     let lease = |number, fence| JobLease { tenant: TenantId::default(), job: job(number), fence };
     let leases = |leased: Vec<LeasedJob>| leased.into_iter().map(|it| it.lease).collect::<Vec<_>>();
     assert_eq!(leases(store.lease_jobs(&ask).await.unwrap()), [lease(1, 1)]);
-    // Who worked on the others is gone.
+    // No worker holds the other jobs any more.
     let moved = store.reclaim_jobs(3, "the node is gone", NOW, 10).await.unwrap();
     let moved: Vec<_> = moved.into_iter().map(|job| (job.id, job.status)).collect();
     assert_eq!(moved, [(job(2), JobStatus::Pending), (job(3), JobStatus::Cancelled)]);

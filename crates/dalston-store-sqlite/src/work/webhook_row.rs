@@ -1,4 +1,4 @@
-//! A webhook as its row.
+//! Converts between webhook rows and the types of the model.
 
 use crate::row;
 use dalston_model::TenantId;
@@ -38,7 +38,7 @@ pub(crate) fn webhook(row: &SqliteRow) -> sqlx::Result<Webhook> {
     })
 }
 
-/// The events that it hears, as their column holds them.
+/// The webhook's subscribed events, for their column.
 pub(crate) fn events(webhook: &Webhook) -> String {
     webhook.events.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(",")
 }
@@ -53,7 +53,7 @@ pub(crate) async fn find(
     find.try_map(|row| webhook(&row)).fetch_optional(change).await
 }
 
-/// Writes all that may change in a webhook but its last success.
+/// Writes all changeable columns of a webhook except its last success.
 pub(crate) async fn write(change: &mut SqliteConnection, webhook: &Webhook) -> sqlx::Result<()> {
     sqlx::query(PATCH)
         .bind(webhook.url.clone())

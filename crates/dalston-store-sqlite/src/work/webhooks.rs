@@ -1,4 +1,4 @@
-//! The steps on webhooks.
+//! The operations on webhooks.
 
 use super::{
     outbox,
@@ -28,7 +28,7 @@ pub(crate) const LIST: &str =
 
 pub(crate) const OVERLAPPING_UNTIL: &str = "SELECT old_ends_at FROM webhooks WHERE id = ?";
 
-/// The right sides see the row as it was.
+/// The right-hand sides see the row before the update.
 pub(crate) const ROTATE: &str = "UPDATE webhooks SET old_secret = secret, old_ends_at = ?, secret = ? WHERE id = ?";
 
 pub(crate) const DELETE: &str = "DELETE FROM webhooks WHERE id = ?";

@@ -1,4 +1,4 @@
-//! What nodes admitted without the counter: it counts afterwards, and once.
+//! Requests that nodes admitted locally, without the counter: they count afterwards, and only once.
 
 use super::{
     Fixture,
@@ -28,14 +28,14 @@ impl Counter {
         Self { key: hand.key_id(), hand, limits, node }
     }
 
-    /// Reports seconds: their names, their ages in slots and their units.
+    /// Reports seconds: the number of each, its age in slots and its units.
     async fn report(&self, seconds: &[(i64, i64, u32)]) {
         let alone: Vec<_> =
             seconds.iter().map(|&(second, age, units)| LocalAdmissions { second, age, units }).collect();
         self.limits.report(self.key, self.node, &alone).await.unwrap();
     }
 
-    /// What counts, and whether there is room for one more.
+    /// Takes one token. Returns how many count, and whether this one was admitted.
     async fn take(&self, limit: u32) -> (u32, bool) {
         let taken = self.limits.take(self.key, RateLimit::new(limit).unwrap()).await.unwrap();
         (taken.used, taken.admitted)
@@ -48,7 +48,7 @@ pub async fn what_a_node_admitted_alone_counts(fixture: &Fixture) {
     counter.report(&[(7, 40, 3), (8, 36, 1), (12, 0, 2)]).await;
     assert_eq!(counter.take(8).await, (8, true));
     assert_eq!(counter.take(8).await, (8, false));
-    // As old as it was: of 241 slots 40, 36 and none have passed.
+    // Each second keeps its age: of the 241 slots, 40, 36 and none have passed.
     for (passed, used) in [(50, 8), (1, 5), (1, 4)] {
         counter.hand.clock.advance(SECOND * passed);
         assert_eq!(counter.take(used).await, (used, false));
@@ -79,7 +79,7 @@ pub async fn a_second_that_grew_counts_what_is_new(fixture: &Fixture) {
         counter.report(&[(7, 0, units)]).await;
     }
     assert_eq!(counter.take(6).await, (6, false));
-    // What was new later counts as of then: too long rather than too short.
+    // What a later report adds counts from that report on: rather too long than too short.
     counter.hand.clock.advance(SECOND * 61);
     assert_eq!(counter.take(6).await, (1, true));
 }

@@ -1,4 +1,4 @@
-//! Pages of audit records: newest first, of whatever is asked for.
+//! Pages of audit records: newest first, filtered by the query.
 
 use super::{Fixture, handle::StoreHandle};
 use crate::AuditQuery;
@@ -16,7 +16,7 @@ fn query(limit: u32) -> AuditQuery {
     AuditQuery { limit, ..AuditQuery::default() }
 }
 
-/// Records of two tenants, three actors and three actions, a second apart.
+/// Appends records of two tenants, three actors and three actions, one second apart.
 async fn population(hand: &StoreHandle) -> ([TenantId; 2], [Actor; 3], [Action; 3]) {
     let tenants = [TenantId::default(), "acme".parse().unwrap()];
     let actors = [Actor::Master, Actor::Key(hand.key_id()), Actor::ChatAdmin(-5)];

@@ -1,4 +1,5 @@
-//! The chain of audit records (LOG-03): each is linked behind the one before, in the step that it records.
+//! The hash chain of audit records (LOG-03): each record is linked to the previous one, in the transaction that writes
+//! it.
 
 use super::{
     Fixture,
@@ -19,7 +20,7 @@ fn verify(records: &[AuditRecord]) {
     }
 }
 
-/// What is recorded without a change.
+/// An audit entry that changes nothing in the store.
 fn used(hand: &StoreHandle) -> AuditEntry {
     let tenant = TenantId::default();
     hand.entry(KeyAction::MASTER_USED, &tenant, Target::tenant(&tenant))

@@ -1,4 +1,4 @@
-//! Claims: what is repeated happens once.
+//! Idempotency keys: a repeated request takes effect only once.
 
 use super::{Fixture, handle::StoreHandle};
 use crate::{
@@ -61,7 +61,7 @@ pub async fn a_repeated_rotation_changes_nothing(fixture: &Fixture) {
     let hand = StoreHandle::of(fixture);
     let new = hand.key().await;
     let claim = hand.claim("rotate");
-    // A repeat is told first of the claim, and not of the overlap that the first try began.
+    // The idempotency key is checked before the overlap that the first rotation began.
     let (first, second) =
         (StoreHandle::rotation(Duration::from_hours(1)), StoreHandle::replacement(Duration::from_hours(1)));
     let answer = hand.try_rotate(&new.key, &first, &hand.guard(), Some(&claim)).await;

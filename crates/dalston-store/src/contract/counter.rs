@@ -1,6 +1,6 @@
 //! The list of the rules for shared counters.
 
-/// Makes a test of each rule for a shared counter; [`contract!`](crate::contract!) calls it.
+/// Generates a test for each rule of a shared counter. Called by [`contract!`](crate::contract!).
 #[doc(hidden)]
 #[macro_export]
 macro_rules! counter_contract {

@@ -1,4 +1,4 @@
-//! The record of changes: numbers that only grow.
+//! The change feed: sequence numbers only grow.
 
 use super::{
     Fixture,

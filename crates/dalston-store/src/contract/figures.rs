@@ -1,4 +1,4 @@
-//! The figures of a tenant's keys, against populations made by hand.
+//! The key statistics of a tenant, tested against hand-made populations.
 
 use super::{
     Fixture,
@@ -16,12 +16,12 @@ async fn figures(hand: &StoreHandle) -> KeyStats {
     hand.store.key_stats(&TenantId::default(), hand.now()).await.unwrap()
 }
 
-/// So long before now.
+/// The time this long before now.
 fn ago(hand: &StoreHandle, time: Duration) -> Timestamp {
     Timestamp::from_micros(hand.now().as_micros() - i64::try_from(time.as_micros()).unwrap())
 }
 
-/// A key that `shape` changes before it is inserted.
+/// Inserts a key that `shape` changes first.
 async fn key(hand: &StoreHandle, shape: impl FnOnce(&mut KeyToInsert)) -> KeyToInsert {
     let mut new = hand.new_key();
     shape(&mut new);
@@ -29,7 +29,7 @@ async fn key(hand: &StoreHandle, shape: impl FnOnce(&mut KeyToInsert)) -> KeyToI
     new
 }
 
-/// A use at that time.
+/// Adds a use at that time.
 async fn use_at(hand: &StoreHandle, new: &KeyToInsert, at: Timestamp) {
     let delta = UsageDelta { last_used: Some((at, None)), ..hand.delta(new.key.id) };
     hand.count(&[delta]).await;
@@ -78,7 +78,7 @@ pub async fn unused_keys_are_counted(fixture: &Fixture) {
     key(&hand, |new| new.key.created_at = idle).await;
     key(&hand, |new| new.key.created_at = edge).await;
     key(&hand, |new| (new.key.created_at, new.key.enabled) = (idle, false)).await;
-    // An end says nothing of use.
+    // Expiry has no effect on `unused`.
     key(&hand, |new| (new.key.created_at, new.key.expires_at) = (idle, Some(edge))).await;
     let revoked = key(&hand, |new| new.key.created_at = idle).await;
     hand.revoke(&revoked.key).await;
@@ -106,7 +106,7 @@ pub async fn used_keys_are_counted_whatever_became_of_them(fixture: &Fixture) {
         use_at(&hand, &new, ago(&hand, age)).await;
         keys.push(new);
     }
-    // A node whose clock is ahead.
+    // A use reported by a node whose clock is ahead.
     use_at(&hand, &key(&hand, |_| ()).await, hand.now().plus(HOUR)).await;
     let acme = hand.tenant("acme").await;
     let other = hand.key_of(&acme, &["admin"]).await;
@@ -121,7 +121,7 @@ pub async fn used_keys_are_counted_whatever_became_of_them(fixture: &Fixture) {
     assert_eq!(used().await, (3, 5));
     use_at(&hand, &keys[1], hand.now()).await;
     use_at(&hand, &keys[5], ago(&hand, HOUR)).await;
-    // An older use than the last changes nothing.
+    // A use older than the last one changes nothing.
     use_at(&hand, &keys[0], ago(&hand, DAY * 2)).await;
     assert_eq!(used().await, (4, 6));
     hand.clock.advance(HOUR * 2);
@@ -139,7 +139,7 @@ pub async fn figures_follow_every_change(fixture: &Fixture) {
     };
     let off = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
     assert_eq!(change(off.clone()).await, KeyStats::default());
-    // Used while it is off, by a node that had not heard of it.
+    // The key is used while it is disabled, by a node that did not know of that yet.
     use_at(&hand, &new, hand.now()).await;
     expected = KeyStats { active: 1, used_last_hour: 1, used_last_day: 1, ..KeyStats::default() };
     assert_eq!(change(KeyPatch { enabled: Some(true), ..off }).await, expected);

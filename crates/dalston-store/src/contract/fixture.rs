@@ -1,10 +1,10 @@
-//! What a rule is tried on.
+//! The fixture on which a rule is tested.
 
 use crate::{KeyStorage, LimitStore};
 use dalston_model::ManualClock;
 use std::{any::Any, pin::Pin, sync::Arc};
 
-/// Opens a store once more.
+/// Opens the same store once more.
 pub type Reopen<S = dyn KeyStorage> = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Arc<S>> + Send>> + Send + Sync>;
 
 /// An engine on an empty store, for one test.
@@ -13,16 +13,16 @@ pub struct Fixture<S: ?Sized = dyn KeyStorage> {
     pub store: Arc<S>,
     /// The shared counter, for engines that have one.
     pub limits: Option<Arc<dyn LimitStore>>,
-    /// The clock that the engine goes by.
+    /// The clock that the engine uses.
     pub clock: Arc<ManualClock>,
-    /// Opens the same store as another node does; `None` where all nodes are in this process.
+    /// Opens the same store as another node would. `None` for an engine whose nodes are all in this process.
     pub again: Option<Reopen<S>>,
-    /// What must live as long as the test: a folder, a database.
+    /// Resources that must live as long as the test: a folder, a database.
     pub keep: Box<dyn Any + Send + Sync>,
 }
 
 impl<S: ?Sized> Fixture<S> {
-    /// The same store, in the hand of another node.
+    /// Returns the same store, opened by another node.
     pub async fn other_node(&self) -> Arc<S> {
         match &self.again {
             Some(again) => again().await,

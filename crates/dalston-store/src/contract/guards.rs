@@ -1,4 +1,4 @@
-//! What a guard asks, asked in the transaction of the change.
+//! Update preconditions, checked in the transaction of the change.
 
 use super::{
     Fixture,
@@ -133,7 +133,7 @@ pub async fn an_admin_that_is_not_live_does_not_count(fixture: &Fixture) {
     ending.key.scopes = scopes(&["admin"]);
     ending.key.expires_at = Some(hand.now().plus(Duration::from_secs(10)));
     hand.insert(&ending).await;
-    // It works up to its end, not at it.
+    // The key works up to its expiry, but not at that time.
     hand.clock.advance(Duration::from_secs(10));
     assert_eq!(
         hand.try_revoke(&last.key, &keep_admin(&hand)).await,

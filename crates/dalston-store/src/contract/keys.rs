@@ -12,10 +12,10 @@ use dalston_model::{
 };
 use std::time::Duration;
 
-/// The last microsecond that RFC 3339 can write.
+/// The last microsecond that RFC 3339 can represent.
 const END: Timestamp = Timestamp::from_micros(253_402_300_799_999_999);
 
-/// A key with all that a key can have.
+/// A key with all optional fields set.
 fn full(hand: &StoreHandle) -> KeyToInsert {
     let mut new = hand.new_key();
     new.key = Key {
@@ -34,7 +34,7 @@ fn full(hand: &StoreHandle) -> KeyToInsert {
     new
 }
 
-/// Whether the key is the same through every way in.
+/// Asserts that the key is read back unchanged by every read operation.
 async fn survives(hand: &StoreHandle, new: &KeyToInsert) {
     hand.insert(new).await;
     let used = hand.look(&new.key).await;

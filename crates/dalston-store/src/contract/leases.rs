@@ -1,4 +1,4 @@
-//! Slices of a minute that nodes are lent: never more than the limit in any window of 60 seconds, whatever nodes do.
+//! Token leases of nodes: never more than the limit in any window of 60 seconds, whatever the nodes do.
 
 use super::{Fixture, handle::StoreHandle};
 use crate::{ClosedLease, GrantedLease, LEASE_SLOTS, LeaseRequest, LimitStore, SLOT, slot};
@@ -16,7 +16,7 @@ struct Counter {
     key: KeyId,
 }
 
-/// A slice with its id.
+/// A granted lease with its id.
 #[derive(Clone, Copy)]
 struct Slice {
     id: LeaseId,
@@ -24,7 +24,7 @@ struct Slice {
 }
 
 impl Slice {
-    /// Done with it, after so many units in each of its first slots.
+    /// The lease as closed, after this many tokens were spent in each of its first slots.
     fn closed(&self, spent: &[u32]) -> ClosedLease {
         let mut closed = ClosedLease { id: self.id, first: slot(self.granted.starts), spent: [0; LEASE_SLOTS] };
         closed.spent[..spent.len()].copy_from_slice(spent);
@@ -54,7 +54,7 @@ impl Counter {
         Slice { id, granted: self.ask(id, limit, want, closed).await }
     }
 
-    /// What counts, slices among it.
+    /// The tokens that count, leased ones included.
     async fn used(&self) -> u32 {
         self.lease(RateLimit::MAX, 0, &[]).await.granted.used
     }
@@ -115,7 +115,7 @@ pub async fn a_lost_answer_costs_nothing_once_it_is_asked_again(fixture: &Fixtur
     }
     let granted = counter.ask(counter.id(), 10, 10, &[]).await;
     assert_eq!(granted.units, 4);
-    // Whoever never heard of it says that nothing was spent.
+    // A node that never received the grant reports that nothing was spent.
     let lost = Slice { id, granted };
     counter.lease(10, 0, &[lost.closed(&[])]).await;
     assert_eq!(counter.used().await, 4);
@@ -153,7 +153,7 @@ pub async fn a_node_at_the_limit_gets_a_slice_ahead(fixture: &Fixture) {
     assert_eq!(ahead.units, 3);
     let wait = ahead.starts.since(counter.hand.now());
     assert!(wait > SECOND && wait <= SECOND + SLOT, "{wait:?}");
-    // One of the four is left then; for two it must wait until others end.
+    // One of the four is left then. Two are available only when others stop counting.
     let later = counter.lease(10, 2, &[]).await.granted;
     assert_eq!((later.units, later.starts), (2, ahead.starts.plus(SLOT * 2)));
     counter.hand.clock.advance(SECOND * 3);
@@ -224,7 +224,7 @@ pub async fn a_clock_that_is_set_back_lends_no_more_and_holds_nobody_longer(fixt
         let granted = counter.lease(10, 20, &[]).await.granted;
         assert_eq!((granted.units, granted.used), (0, 10), "{back} seconds back");
         assert!(granted.frees_in <= SECOND * 64 && granted.now == counter.hand.now(), "{granted:?}");
-        // A slice from before is settled as ever.
+        // A lease from before the step back is settled as usual.
         assert_eq!(counter.lease(10, 0, &[slice.closed(&[1])]).await.granted.used, 7);
         counter.hand.clock.advance(SECOND * 59);
         assert_eq!(counter.used().await, 7);
@@ -245,7 +245,7 @@ pub async fn parallel_slices_never_exceed_the_limit(fixture: &Fixture) {
                 for step in 0..6 {
                     let slice = counter.lease(LIMIT, 5 + node % 3, &done).await;
                     assert!(slice.granted.used <= LIMIT);
-                    // Half of each goes back.
+                    // Half of each lease is returned.
                     let now = slice.granted.units.div_ceil(2);
                     spent += now;
                     done = vec![slice.closed(&[now])];
@@ -272,7 +272,8 @@ pub async fn no_window_of_a_minute_holds_more_than_the_limit_over_four_nodes(fix
     random_schedule(fixture, 4, 0x85EB_CA6B).await;
 }
 
-/// Nodes ask, spend, give back, lose answers and die without a pattern, for ten minutes. Every window is looked at.
+/// Nodes request, spend and return leases, lose replies and die, pseudorandomly, for ten minutes. Every window is
+/// checked.
 async fn random_schedule(fixture: &Fixture, nodes: usize, mut seed: u64) {
     const LIMIT: u32 = 60;
     let mut chance = |most: u64| {

@@ -20,7 +20,7 @@ impl Counter {
     fn of(fixture: &Fixture) -> Self {
         let hand = StoreHandle::of(fixture);
         let Some(limits) = fixture.limits.clone() else { panic!("the engine has no shared counter") };
-        // Away from a full second, where nothing falls on a boundary by chance.
+        // An odd offset from the full second, so that nothing falls on a slot boundary by accident.
         hand.clock.advance(Duration::from_micros(250_001));
         Self { key: hand.key_id(), hand, limits }
     }
@@ -33,7 +33,7 @@ impl Counter {
         self.limits.take(self.key, RateLimit::new(limit).unwrap()).await.unwrap()
     }
 
-    /// Takes until it is refused, and gives what was admitted.
+    /// Takes tokens until one is refused, and returns the number that was admitted.
     async fn drain(&self, limit: u32) -> u32 {
         let mut admitted = 0;
         while self.take(limit).await.admitted {
@@ -89,7 +89,7 @@ pub async fn no_window_of_a_minute_holds_more_than_the_limit(fixture: &Fixture) 
                 assert!(now.since(earlier) >= SECOND * 60, "{} in {:?}", LIMIT + 1, now.since(earlier));
             }
         }
-        // Steps of 0 to 8 seconds without a pattern.
+        // Pseudorandom steps of 0 to 8 seconds.
         step = step.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         counter.advance(Duration::from_micros((step >> 33) % 8_000_000));
     }
@@ -151,7 +151,7 @@ pub async fn a_lowered_limit_holds_at_once(fixture: &Fixture) {
     }
     let refused = counter.take(5).await;
     assert_eq!((refused.admitted, refused.used), (false, 10));
-    // Six of the ten must end first.
+    // Six of the ten must stop counting first.
     assert!(refused.frees_in > SECOND * 55, "{:?}", refused.frees_in);
     counter.advance(refused.frees_in.saturating_sub(MILLISECOND));
     assert!(!counter.take(5).await.admitted, "told too late");
@@ -205,7 +205,7 @@ pub async fn a_clock_that_is_set_again_and_again_admits_no_more(fixture: &Fixtur
     assert!(counter.take(3).await.admitted);
     step(-62);
     assert!(counter.take(3).await.admitted);
-    // Forward by as much: that passes for time that has passed.
+    // A later step forward by the same amount counts as elapsed time.
     step(-59);
     assert!(!counter.take(3).await.admitted);
     step(59);

@@ -1,4 +1,5 @@
-//! The contract: what every engine must do, as one suite. [`contract!`](crate::contract!) makes a test of each rule.
+//! The contract suite: the rules that every engine must satisfy. [`contract!`](crate::contract!) generates one test per
+//! rule.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a suite of tests")]
 #![expect(missing_docs, reason = "the name of a rule is its sentence")]
@@ -29,10 +30,12 @@ pub mod usage;
 pub use fixture::{Fixture, Reopen};
 pub use handle::StoreHandle;
 
-/// Makes a module `$engine` with one test per rule, each on a [`Fixture`] of its own that `$fixture.await` gives.
-/// `contract!(redis, kit::stores::redis(), limits)` is for an engine with a shared counter: one that has a counter
-/// without saying so here fails, as does one that says so and has none. With `only limits` the counter alone is tested.
-/// The caller needs tokio.
+/// Generates a module `$engine` with one test per rule. Each test runs on its own [`Fixture`], which `$fixture.await`
+/// returns.
+///
+/// `contract!(redis, kit::stores::redis(), limits)` is for an engine with a shared counter. An engine that has a
+/// counter but is not declared so fails, and so does one that is declared so and has none. With `only limits`, only the
+/// counter is tested. The calling crate needs tokio as a dependency.
 #[macro_export]
 macro_rules! contract {
     ($engine:ident, $fixture:expr) => {

@@ -1,4 +1,5 @@
-//! The list of the nodes that share the counter: whatever each of them was told last, their shares add up to the limit.
+//! The list of the nodes that share the counter: whichever place each of them received last, their shares add up to at
+//! most the limit.
 
 use super::{
     Fixture,
@@ -17,13 +18,13 @@ struct Counter {
     limits: Arc<dyn LimitStore>,
 }
 
-/// A node, and the place by which it goes.
+/// A node, and the place that it uses.
 #[derive(Clone)]
 struct Node {
     counter: Counter,
     id: NodeId,
     place: Option<NodePlace>,
-    /// When it registered last.
+    /// When it last registered.
     at: Timestamp,
 }
 
@@ -44,14 +45,14 @@ impl Counter {
 }
 
 impl Node {
-    /// Registers, and does not hear the answer.
+    /// Registers, but loses the reply.
     async fn unheard(&mut self) -> NodePlace {
         self.at = self.counter.hand.now();
         let seen = self.place.map_or(0, |place| place.turn);
         self.counter.limits.enlist(self.id, seen).await.unwrap()
     }
 
-    /// Registers: how many nodes there are, and the rank.
+    /// Registers. Returns the number of nodes and the rank.
     async fn enlist(&mut self) -> (u32, Option<u32>) {
         let place = self.unheard().await;
         self.place = Some(place);
@@ -132,7 +133,7 @@ pub async fn a_node_that_is_not_heard_of_is_off_the_list(fixture: &Fixture) {
     assert_eq!(two.enlist().await, (2, None));
     counter.hand.clock.advance(Duration::from_millis(1));
     assert_eq!(two.enlist().await, (1, Some(0)));
-    // Back it is the last one, and those that are there must know of it first.
+    // When the node returns it is the last one, and the present nodes must confirm it first.
     assert_eq!(one.enlist().await, (2, None));
     for _ in 0..2 {
         assert_eq!(two.enlist().await, (2, Some(0)));
@@ -155,7 +156,7 @@ pub async fn what_was_seen_of_another_list_does_not_count(fixture: &Fixture) {
     for _ in 0..9 {
         one.enlist().await;
     }
-    // The counter has forgotten all of it.
+    // The counter has forgotten all of these registrations.
     one.delist().await;
     two.enlist().await;
     one.unheard().await;
@@ -190,8 +191,8 @@ pub async fn parallel_nodes_get_places_of_their_own(fixture: &Fixture) {
     assert_eq!(places, [0, 1, 2, 3, 4, 5, 6, 7].map(|rank| (8, Some(rank))));
 }
 
-/// Nodes join, register, leave, die, lose answers and are cut off without a pattern. Each that is on the list goes by the
-/// place that it heard last.
+/// Nodes join, register, leave, die, lose replies and are cut off, pseudorandomly. Each node on the list uses the place
+/// that it received last.
 pub async fn shares_of_places_of_different_moments_add_up_to_the_limit(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     let mut seed: u64 = 0x9E37_79B9;

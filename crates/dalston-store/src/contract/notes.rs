@@ -1,4 +1,4 @@
-//! Notes: written if what stands there is what was expected, taken once, gone when they lapse.
+//! Key-value entries: written only over the expected text, taken only once, gone when they expire.
 
 use super::{
     Fixture,
@@ -91,7 +91,7 @@ pub async fn parallel_writes_of_a_note_write_one(fixture: &Fixture) {
         assert_eq!(written.len(), 1);
         there = read(&hand, "name").await;
         assert_eq!(there.as_ref(), written.first());
-        // Every other round begins where there is one that has lapsed.
+        // Every other round starts with an expired entry.
         if round % 2 == 1 {
             hand.clock.advance(MINUTE);
             there = None;

@@ -1,4 +1,4 @@
-//! Wake-ups: who listens hears of every change of a key, whoever makes it.
+//! Change notifications: a subscriber is notified of every change of a key, whoever makes it.
 
 use super::{
     Fixture,
@@ -9,10 +9,10 @@ use dalston_model::{KeyAction, KeyPatch, Target};
 use std::{collections::HashSet, time::Duration};
 use tokio::time::timeout;
 
-/// Longer than any wake takes: what does not come fails, and does not hang.
+/// Longer than any notification takes. A missing one makes the test fail instead of hang.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// A node that listens, and reads only when it is woken.
+/// A node that subscribes, and reads the feed only when it is notified.
 struct FeedListener {
     store: SharedKeyStorage,
     wakes: Box<dyn ChangeNotifier>,
@@ -20,7 +20,7 @@ struct FeedListener {
 }
 
 impl FeedListener {
-    /// Listens first and then reads.
+    /// Subscribes first and then reads the checkpoint.
     async fn open(fixture: &Fixture) -> Self {
         let store = fixture.other_node().await;
         let wakes = store.notifier().await.unwrap();
@@ -28,7 +28,7 @@ impl FeedListener {
         Self { store, wakes, mark }
     }
 
-    /// What it hears once it is woken: never nothing.
+    /// Waits for a notification, and returns the changes after it. Never empty.
     async fn hear(&mut self) -> Vec<KeyChange> {
         let heard = async {
             loop {
@@ -42,7 +42,8 @@ impl FeedListener {
         timeout(PATIENCE, heard).await.unwrap_or_else(|_| panic!("nothing is heard"))
     }
 
-    /// All that changed since: whoever waits before the end of the record waits for the next change.
+    /// Returns all changes since the checkpoint. Reads up to the end of the feed: only from there is the next change
+    /// notified.
     async fn read(&mut self) -> Vec<KeyChange> {
         let mut all = Vec::new();
         loop {

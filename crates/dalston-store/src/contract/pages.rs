@@ -1,4 +1,4 @@
-//! Pages: newest first in a total order, and no row twice or never.
+//! Pages: newest first in a total order, with no row repeated or skipped.
 
 use super::{
     Fixture,
@@ -7,7 +7,7 @@ use super::{
 use dalston_model::{Cursor, Key, KeyId, Start, TenantId, Timestamp};
 use std::{collections::HashSet, time::Duration};
 
-/// Inserts a key made at `at`.
+/// Inserts a key that was created at `at`.
 async fn key_at(hand: &StoreHandle, at: Timestamp) -> Key {
     let mut new = hand.new_key();
     new.key.created_at = at;
@@ -15,7 +15,7 @@ async fn key_at(hand: &StoreHandle, at: Timestamp) -> Key {
     new.key
 }
 
-/// Seven keys, three of them of one microsecond, inserted in no order; given newest first.
+/// Inserts seven keys in arbitrary order, three of them of the same microsecond. Returns them newest first.
 async fn some_keys(hand: &StoreHandle) -> Vec<Key> {
     let mut keys = Vec::new();
     for micros in [3, 1_000_000, 2, 2, 0, 2, 1] {
@@ -34,7 +34,7 @@ fn cursor(key: &Key) -> Cursor {
     Cursor { created_at: key.created_at, id: key.id.to_string() }
 }
 
-/// Walks all keys of `default`, so many at a time, with `between` done after each page.
+/// Walks all keys of `default`, `items` per page, and runs `between` after each page.
 pub(super) async fn walk(hand: &StoreHandle, items: u32, between: impl AsyncFn()) -> Vec<KeyId> {
     let (mut walked, mut start) = (Vec::new(), Start::Newest);
     loop {
@@ -92,7 +92,7 @@ pub async fn a_cursor_outlives_its_item(fixture: &Fixture) {
 pub async fn a_cursor_of_another_list_is_no_outage(fixture: &Fixture) {
     let hand = StoreHandle::of(fixture);
     let keys = some_keys(&hand).await;
-    // A moment between two items, so that only the time decides.
+    // A time between two items, so that only the time decides.
     let between = Timestamp::from_micros(keys[0].created_at.as_micros() - 1);
     for id in [format!("job_{}", "0".repeat(32)), "x".to_owned(), "-".repeat(64), keys[0].id.to_string()] {
         let start = Start::After(Cursor { created_at: between, id });

@@ -1,4 +1,4 @@
-//! Races: steps at the same time leave what some order of them would have left.
+//! Concurrency: concurrent operations leave a state that some serial order of them would have left.
 
 use super::{
     Fixture,
@@ -146,7 +146,7 @@ pub async fn parallel_uses_all_count(fixture: &Fixture) {
         let (hand, keys) = (hand.clone(), keys.clone());
         async move {
             for _ in 0..25 {
-                // In both orders: an engine that locks row by row must not lock itself in.
+                // In both orders: an engine that locks row by row must not deadlock.
                 let (one, two) = (keys[number % 2].id, keys[(number + 1) % 2].id);
                 hand.count(&[hand.delta(one), hand.delta(two)]).await;
             }
@@ -173,7 +173,7 @@ pub async fn a_walk_among_insertions_sees_every_key_once(fixture: &Fixture) {
             for number in 0..200 {
                 let mut new = hand.new_key();
                 new.key.created_at = hand.now().plus(Duration::from_micros(number));
-                // Every other one goes in between those that are there.
+                // Every other key is inserted between the existing ones.
                 if number % 2 == 0 {
                     new.key.created_at = dalston_model::Timestamp::from_micros(hand.now().as_micros() - 79 + 2);
                 }
@@ -207,7 +207,7 @@ pub async fn a_reader_of_the_feed_misses_nothing(fixture: &Fixture) {
             left.fetch_sub(1, Ordering::SeqCst);
         });
     }
-    // A number that is seen before a smaller one is committed would hide that one for ever.
+    // If a number became visible before a smaller one is committed, a reader would never see the smaller one.
     let (mut keys, mut records, mut mark, mut audit_seq) = (HashSet::new(), 0, Checkpoint::START, 0);
     loop {
         let ended = left.load(Ordering::SeqCst) == 0;

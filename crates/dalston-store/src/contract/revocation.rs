@@ -1,4 +1,4 @@
-//! Revocation against all else at the same time: it is for ever.
+//! Revocation concurrent with all other operations: it is permanent.
 
 use super::{
     Fixture,
@@ -9,13 +9,13 @@ use dalston_model::{KeyPatch, Start, TenantId};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Barrier, task::JoinSet};
 
-/// Keys that are revoked at the same time, each by one revoker.
+/// The number of keys that are revoked at the same time, each by one task.
 const REVOKERS: usize = 2;
-/// Writers that use each of them meanwhile.
+/// The number of concurrent writers for each of them.
 const WRITERS: usize = 16;
 
-/// Revokes so many keys, each while 16 writers add to its usage. Fails when a find after a revocation gives the key as
-/// not revoked, or when one comes back to life later.
+/// Revokes `rounds` keys, each while 16 writers add to its usage. Fails if a lookup after a revocation returns the key
+/// as not revoked, or if a key is no longer revoked later.
 pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
     let hand = StoreHandle::of(fixture);
     let mut revokers = JoinSet::new();
@@ -48,7 +48,7 @@ pub async fn use_against_revoke(fixture: &Fixture, rounds: usize) {
     assert!(live.items.is_empty(), "listed as live: {:?}", live.items);
 }
 
-/// What a request writes of its key, at the moment of the revocation.
+/// Writes what a request writes of its key, at the moment of the revocation.
 async fn use_key(hand: StoreHandle, new: KeyToInsert, together: Arc<Barrier>) {
     together.wait().await;
     hand.count(&[hand.delta(new.key.id)]).await;

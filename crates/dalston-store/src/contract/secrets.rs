@@ -1,4 +1,4 @@
-//! Secrets: what a digest leads to, and what rotation does to it.
+//! Secrets: which key a digest belongs to, and the effect of a rotation on it.
 
 use super::{
     Fixture,
@@ -93,12 +93,12 @@ pub async fn a_running_overlap_forbids_a_rotation(fixture: &Fixture) {
     let next = StoreHandle::rotation(HOUR);
     hand.rotate(&new.key, &next).await;
     assert!(!hand.lives(&new.digest).await && hand.lives(&first.digest).await && hand.lives(&next.digest).await);
-    // An overlap that was given no time runs at no moment.
+    // An overlap of zero length is never running.
     let third = hand.key().await;
     for _ in 0..3 {
         hand.rotate(&third.key, &StoreHandle::rotation(Duration::ZERO)).await;
     }
-    // The guard comes first: of a key that is not the caller's to change there is nothing to tell.
+    // The preconditions are checked first: a caller that may not change the key learns nothing about its overlap.
     hand.rotate(&third.key, &StoreHandle::rotation(HOUR)).await;
     hand.revoke(&third.key).await;
     let answer = hand.try_rotate(&third.key, &StoreHandle::rotation(HOUR), &hand.guard(), None).await;

@@ -1,4 +1,4 @@
-//! Tenants: insert, get, list, and the walls between them.
+//! Tenants: insert, get, list, and the isolation between them.
 
 use super::{
     Fixture,
@@ -89,7 +89,8 @@ pub async fn another_tenants_key_is_unknown_to_every_step(fixture: &Fixture) {
 
 pub async fn lists_show_their_own_tenant(fixture: &Fixture) {
     let hand = StoreHandle::of(fixture);
-    // One name begins with the other: a key space joined without care would mix them.
+    // One name is a prefix of the other: an engine that concatenates names into keys without a separator would mix
+    // them.
     let (acme, longer) = (hand.tenant("acme").await, hand.tenant("acme-2").await);
     hand.key().await;
     let key = hand.key_of(&longer, &["admin"]).await;

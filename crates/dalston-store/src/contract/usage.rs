@@ -1,4 +1,4 @@
-//! Usage: added up beside the key's record.
+//! Usage counters: added up beside the key's record.
 
 use super::{
     Fixture,
@@ -14,7 +14,7 @@ async fn usage(hand: &StoreHandle, key: &Key, since: Day) -> Usage {
     hand.store.usage(&key.tenant, key.id, since).await.unwrap().unwrap()
 }
 
-/// One admitted request so many seconds from now.
+/// One admitted request, `seconds` from now.
 fn used(hand: &StoreHandle, key: &Key, seconds: u64, from: Option<&str>) -> UsageDelta {
     let at = hand.now().plus(Duration::from_secs(seconds));
     let from = from.map(|address| address.parse::<IpAddr>().unwrap());
@@ -123,13 +123,13 @@ pub async fn a_revoked_key_keeps_its_usage(fixture: &Fixture) {
     let new = hand.key().await;
     hand.count(&[hand.delta(new.key.id)]).await;
     hand.revoke(&new.key).await;
-    // What a node counted before arrives after.
+    // Usage that a node counted before the revocation arrives after it.
     hand.count(&[hand.delta(new.key.id)]).await;
     assert_eq!(usage(&hand, &new.key, EPOCH).await.usage_count, 2);
     assert_eq!(hand.find(&new.digest).await.key.revoked_at, Some(hand.now()));
 }
 
-/// The step with this number of the same counter.
+/// The step with this number of the same node.
 fn numbered(step: UsageStep, number: u64) -> UsageStep {
     UsageStep { number, ..step }
 }

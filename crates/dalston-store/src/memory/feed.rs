@@ -1,4 +1,4 @@
-//! What changed, in memory.
+//! The change feed and the audit log, in memory.
 
 use super::{MemoryEngine, MemoryState};
 use crate::{
@@ -9,7 +9,7 @@ use dalston_model::{AuditEntry, AuditHash, AuditRecord, Timestamp};
 use tokio::sync::watch;
 
 impl<W> MemoryState<W> {
-    /// The end of the record.
+    /// The end of the feed.
     fn end(&self) -> Checkpoint {
         Checkpoint { seq: self.seq, link: self.link(self.seq) }
     }
@@ -21,7 +21,7 @@ impl<W> MemoryState<W> {
     }
 }
 
-/// Hears each change of a key.
+/// Receives a notification for each change of a key.
 struct MemoryNotifier(watch::Receiver<()>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The steps on keys, in memory.
+//! The operations on keys, in memory.
 
 use super::{KeyRow, MemoryEngine, MemoryState, SecretRow, sorted_page};
 use crate::{
@@ -51,7 +51,7 @@ impl<W> MemoryState<W> {
         self.keys.get(&id).map(|row| Box::new(row.used()))
     }
 
-    /// When the secret before the current one of the key ends, if there is one.
+    /// When the secret before the current one of the key expires, if there is one.
     fn overlapping_until(&self, id: KeyId) -> Option<Timestamp> {
         self.secrets.values().filter(|secret| secret.key == id).find_map(|secret| secret.expires_at)
     }

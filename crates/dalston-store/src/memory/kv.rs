@@ -1,4 +1,4 @@
-//! Notes, in memory.
+//! The key-value store with expiry, in memory.
 
 use super::{KvEntry, MemoryEngine};
 use crate::{KvStore, StoreResult};

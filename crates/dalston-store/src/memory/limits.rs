@@ -1,5 +1,6 @@
-//! The counter in memory: the reference for all others, and what simulations count with. Nodes do not share it: the
-//! memory engine has none.
+//! The rate-limit counter in memory: the reference for all others, and the counter of simulations.
+//!
+//! Nodes do not share it: a deployment with the memory engine has only one node.
 
 use super::nodes::NodeList;
 use crate::{
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-/// Minutes in memory, by a clock.
+/// The windows of all keys, in memory, by a clock.
 pub struct MemoryCounter {
     clock: SharedClock,
     minutes: Mutex<HashMap<KeyId, MinuteCount>>,
@@ -22,7 +23,7 @@ pub struct MemoryCounter {
 }
 
 impl MemoryCounter {
-    /// Without any key.
+    /// Creates a counter without any key.
     pub fn new(clock: SharedClock) -> Self {
         Self { clock, minutes: Mutex::default(), nodes: Mutex::default() }
     }
@@ -60,14 +61,14 @@ impl LimitStore for MemoryCounter {
     }
 }
 
-/// The minute of a key.
+/// The window of one key.
 struct MinuteCount {
     newest: i64,
-    /// What counts, by slot, slices in their last.
+    /// The counts by slot. A lease counts in its last slot.
     counts: BTreeMap<i64, u32>,
-    /// Slices that are not settled: their last slots and their units.
+    /// The leases that are not settled yet: the last slot and the tokens of each.
     lent: HashMap<LeaseId, (i64, u32)>,
-    /// What nodes reported of their seconds: the slots where it counts and the units.
+    /// What nodes reported for each of their seconds: the slot in which it counts, and the tokens.
     alone: HashMap<(NodeId, i64), (i64, u32)>,
 }
 
@@ -133,7 +134,7 @@ impl MinuteCount {
         self.counts.retain(|_, count| *count > 0);
     }
 
-    /// Takes the whole slice out of its last slot, if it is not settled yet.
+    /// Removes the whole lease from its last slot, if it is not settled yet. Returns that slot.
     fn give_back(&mut self, id: LeaseId) -> Option<i64> {
         let (last, units) = self.lent.remove(&id)?;
         let count = self.counts.entry(last).or_default();
@@ -141,7 +142,7 @@ impl MinuteCount {
         Some(last)
     }
 
-    /// The current slot. What no longer counts in it is forgotten.
+    /// Returns the current slot. Forgets what no longer counts in it.
     fn trim(&mut self, now: Timestamp) -> i64 {
         let current = slot(now);
         if current < self.newest {
@@ -155,19 +156,19 @@ impl MinuteCount {
         current
     }
 
-    /// The clock was set back by so many slots.
+    /// Moves everything back by `by` slots, after the clock was set back.
     fn set_back(&mut self, by: i64) {
         self.counts = std::mem::take(&mut self.counts).into_iter().map(|(slot, count)| (slot - by, count)).collect();
         self.lent.values_mut().for_each(|(last, _)| *last -= by);
         self.alone.values_mut().for_each(|(slot, _)| *slot -= by);
     }
 
-    /// What counts in the slot, as far as it is known now.
+    /// The tokens that count in the slot, as far as known now.
     fn used(&self, slot: i64) -> u32 {
         self.counts.range(slot - WINDOW_SLOTS..).fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
-    /// How long after `now` at most `keep` units count.
+    /// The time from `now` until at most `keep` tokens count.
     fn frees_in(&self, now: Timestamp, keep: u32) -> Duration {
         let mut left = self.used(i64::MIN / 2);
         for (slot, count) in &self.counts {

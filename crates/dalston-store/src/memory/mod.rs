@@ -1,4 +1,4 @@
-//! The memory engine: the reference for all others. Everything is gone when the process ends.
+//! The memory engine: the reference for all others. All data is lost when the process ends.
 
 mod feed;
 mod keys;
@@ -20,17 +20,19 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// A store in memory, with the clock that decides about ends. `W` is what a service keeps beside its keys, under the same
-/// lock: its steps are implemented for its own `W`.
+/// A store in memory, with the clock that decides about expiry.
+///
+/// `W` is what a service keeps beside its keys, under the same lock. A service implements its own operations for its
+/// `W`.
 pub struct MemoryEngine<W> {
     clock: SharedClock,
     state: Mutex<MemoryState<W>>,
 }
 
-/// A store of keys in memory.
+/// A key store in memory.
 pub type MemoryStore = MemoryEngine<()>;
 
-/// A key with what lives beside it.
+/// A key with its usage and the sequence number of its last change.
 struct KeyRow {
     key: Key,
     seq: u64,
@@ -38,22 +40,22 @@ struct KeyRow {
     days: BTreeMap<Day, u64>,
 }
 
-/// A secret of a key.
+/// A secret of a key. `expires_at` is set only on a secret that a rotation replaced.
 struct SecretRow {
     key: KeyId,
     expires_at: Option<Timestamp>,
 }
 
-/// A note.
+/// A key-value entry.
 struct KvEntry {
     text: String,
     lapses_at: Timestamp,
 }
 
-/// All that a [`MemoryEngine`] holds. Whoever has it is in a transaction.
+/// All data of a [`MemoryEngine`]. Holding its guard means being in a transaction.
 #[derive(Default)]
 pub struct MemoryState<W> {
-    /// What stands beside the keys.
+    /// The service's own data, beside the keys.
     pub work: W,
     seq: u64,
     keys: HashMap<KeyId, KeyRow>,
@@ -64,12 +66,12 @@ pub struct MemoryState<W> {
     changed: watch::Sender<()>,
     audit: Vec<AuditRecord>,
     notes: HashMap<String, KvEntry>,
-    /// The last step of usage of each node: its number, and how many deltas it had.
+    /// The last usage step of each node: its number, and how many deltas it had.
     steps: HashMap<NodeId, (u64, u64)>,
 }
 
 impl<W: Default> MemoryEngine<W> {
-    /// An empty store that holds the tenant `default`.
+    /// Creates a store that is empty except for the tenant `default`.
     pub fn new(clock: SharedClock) -> Self {
         let mut state = MemoryState::default();
         let tenant = Tenant { id: TenantId::default(), name: None, created_at: clock.now() };
@@ -79,30 +81,31 @@ impl<W: Default> MemoryEngine<W> {
 }
 
 impl<W> MemoryEngine<W> {
-    /// The time by the clock of the store.
+    /// Returns the time by the store's clock.
     pub fn time(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Begins a transaction, which ends when what it gives is dropped. Nothing is ever undone: a step looks first, and then
-    /// changes all.
+    /// Begins a transaction, which ends when the guard is dropped.
+    ///
+    /// There is no rollback: an operation makes all its checks first, and then all its changes.
     pub fn state(&self) -> MutexGuard<'_, MemoryState<W>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<W> MemoryState<W> {
-    /// Whether there is such a tenant.
+    /// Returns whether the tenant exists.
     pub fn has_tenant(&self, id: &TenantId) -> bool {
         self.tenants.contains_key(id)
     }
 
-    /// The key of this id, of whatever tenant.
+    /// Returns the key of this id, of any tenant.
     pub fn key_of(&self, id: KeyId) -> Option<&Key> {
         self.keys.get(&id).map(|row| &row.key)
     }
 
-    /// Numbers a change, records it and links it to the one before. Gives the number.
+    /// Assigns the next sequence number, appends the audit record and links it to the previous one. Returns the number.
     pub fn record(&mut self, entry: &AuditEntry) -> u64 {
         self.seq += 1;
         let mut record = AuditRecord::new(self.seq, entry);
@@ -112,7 +115,7 @@ impl<W> MemoryState<W> {
         self.seq
     }
 
-    /// Numbers the last change of the key, and tells whoever listens.
+    /// Records `seq` as the key's last change, and notifies the subscribers.
     fn number(&mut self, id: KeyId, seq: u64) {
         if let Some(row) = self.keys.get_mut(&id) {
             self.changes.remove(&std::mem::replace(&mut row.seq, seq));
@@ -121,7 +124,7 @@ impl<W> MemoryState<W> {
         }
     }
 
-    /// What the claim made before, if it was made and has not expired.
+    /// Returns the outcome recorded under this idempotency key, if there is one and it has not expired.
     pub fn repeated(&self, claim: Option<&IdempotencyKey>, now: Timestamp) -> Option<AlreadyProcessed> {
         let claim = claim?;
         let (then, target) = self.claims.get(&(claim.scope.clone(), claim.key.clone()))?;
@@ -129,7 +132,7 @@ impl<W> MemoryState<W> {
             .then(|| AlreadyProcessed { target: target.clone(), same_payload: then.fingerprint == claim.fingerprint })
     }
 
-    /// Makes the claim, if there is one, for what has this id.
+    /// Records the idempotency key, if there is one, for the object of this id.
     pub fn claim(&mut self, claim: Option<&IdempotencyKey>, target: String) {
         if let Some(claim) = claim {
             self.claims.insert((claim.scope.clone(), claim.key.clone()), (claim.clone(), target));
@@ -137,7 +140,8 @@ impl<W> MemoryState<W> {
     }
 }
 
-/// The page of `items` that is asked for, newest first, as the cursors of the items order them.
+/// Returns the requested page of `items`, newest first. `cursor` gives the cursor of an item, by which the items are
+/// ordered.
 pub fn sorted_page<T>(mut items: Vec<T>, request: &PageRequest, cursor: impl Fn(&T) -> Cursor) -> Page<T> {
     let order = |item: &T| {
         let Cursor { created_at, id } = cursor(item);

@@ -1,4 +1,4 @@
-//! The nodes that share the counter in memory.
+//! The nodes that share a counter in memory.
 
 use crate::{NODE_LEASE, NodePlace};
 use dalston_model::{NodeId, Timestamp};
@@ -13,7 +13,8 @@ pub(super) struct NodeList {
 
 struct ListedNode {
     node: NodeId,
-    /// The turn in which it joined, the last one in which it registered, and that of the list by which it goes.
+    /// `joined` is the turn in which the node joined, `turn` the one in which it last registered, and `seen` the turn
+    /// of the list that it uses.
     joined: i64,
     turn: i64,
     seen: i64,
@@ -34,7 +35,7 @@ impl NodeList {
             own.seen = seen.min(own.turn);
             rank
         } else {
-            // What it saw was another list.
+            // The node was not on the list that it saw.
             self.nodes.push(ListedNode { node, joined: turn, turn, seen: 0, at: now });
             self.nodes.len() - 1
         };

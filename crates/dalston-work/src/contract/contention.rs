@@ -1,4 +1,4 @@
-//! Many nodes at once, on jobs, quotas, sessions and deliveries: each job once, no limit exceeded.
+//! Concurrent nodes on jobs, quotas, sessions and deliveries: each job is processed once and no limit is exceeded.
 
 use super::{
     WorkFixture,
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-/// So many rounds where they cost nothing, and fewer where each is a way to a server.
+/// Returns the number of rounds: many for the memory engine, few where each round is a round trip to a server.
 fn rounds(hand: &WorkHandle, many: usize, few: usize) -> usize {
     if hand.store.kind() == "memory" { many } else { few }
 }
@@ -75,7 +75,7 @@ pub async fn parallel_nodes_keep_the_share_of_a_tenant(fixture: &WorkFixture) {
             let own = leased.iter().filter(|it| it.job.tenant == *tenant).count();
             assert!(own <= 3, "{own} of {tenant}");
         }
-        // What one node was kept from, because another was just there, the next takes.
+        // A node may lease too few because of a concurrent one; the next lease takes the rest.
         let rest = hand.try_lease(100, 3).await;
         assert_eq!(leased.len() + rest.len(), 6);
         for it in leased.into_iter().chain(rest) {
@@ -94,7 +94,7 @@ pub async fn a_job_ends_once_whoever_ends_it(fixture: &WorkFixture) {
         let job = hand.spoken(None, 1.0);
         assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
         let held = hand.lease().await;
-        // Every other lease has lapsed when all of them come.
+        // In every second round the lease has already expired when the calls race.
         if round % 2 == 0 {
             hand.clock.advance(MINUTE);
         }
@@ -127,7 +127,7 @@ pub async fn a_job_ends_once_whoever_ends_it(fixture: &WorkFixture) {
         let ends = answers.iter().sum::<usize>();
         let mut now = hand.look_job(&job).await;
         if now.status.is_ended() {
-            // Unless it was taken back and cancelled while it waited: then the caller of the cancel ended it.
+            // Exception: the job was reclaimed, and cancelled while it was pending. Then the cancel call ended it.
             assert!(ends == 1 || (ends == 0 && now.status.as_str() == "cancelled"), "{ends} ends of {now:?}");
         } else {
             assert_eq!(ends, 0);
@@ -142,7 +142,7 @@ pub async fn a_job_ends_once_whoever_ends_it(fixture: &WorkFixture) {
     let mut records = HashMap::<String, usize>::new();
     for record in hand.audit().await {
         let end = record.action == "job.completed" || record.action == "job.failed" || record.action == "job.cancelled";
-        // A request to stop is recorded too, by the operator; the end by the gateway.
+        // A stop request is recorded too, with the operator as actor; the end is recorded with the gateway as actor.
         if end && record.actor_kind == "gateway" {
             *records.entry(record.target_id).or_default() += 1;
         }
@@ -175,7 +175,7 @@ pub async fn a_job_survives_nodes_that_die(fixture: &WorkFixture) {
     for _ in 0..count {
         jobs.push(hand.pending(&TenantId::default()).await);
     }
-    // Nodes that finish some, let some be tried again, and forget the rest.
+    // The nodes finish some jobs, retry some, and abandon the rest.
     let mut ends = 0;
     for _ in 0..1_000 {
         ends += at_once(4, |node| {
@@ -187,7 +187,7 @@ pub async fn a_job_survives_nodes_that_die(fixture: &WorkFixture) {
                     let outcome = match (number + node) % 3 {
                         0 => completed(0),
                         1 => retry(Duration::ZERO),
-                        // A second death would end it.
+                        // A second death would fail the job.
                         _ if it.deaths == 0 => continue,
                         _ => completed(0),
                     };
@@ -295,7 +295,7 @@ pub async fn parallel_sessions_never_exceed_capacity_or_limit(fixture: &WorkFixt
         for (id, capacity) in capacities {
             assert_eq!(loads.get(&id.parse::<WorkerId>().unwrap()), Some(&capacity), "{id}");
         }
-        // Each is closed twice at once: one of them frees the slot.
+        // Each session is closed twice at once; exactly one of the calls frees the slot.
         let closed = at_once(18, |number| {
             let (hand, id) = (hand.clone(), open[number / 2]);
             async move { hand.close(id).await }
@@ -366,7 +366,7 @@ pub async fn parallel_sweeps_of_orphans_cancel_once(fixture: &WorkFixture) {
         let hand = hand.clone();
         async move {
             if number == 5 {
-                // One that is leased just then runs on.
+                // A job that is leased at this moment continues to run.
                 return (0, hand.try_lease(3, 100).await);
             }
             (hand.store.cancel_orphans(hand.now(), 100).await.unwrap().len(), Vec::new())

@@ -1,4 +1,4 @@
-//! The outbox: what is due is taken, noted, tried again or given up.
+//! The outbox: due deliveries are taken, their outcome is stored, and they are retried or given up.
 
 use super::{
     WorkFixture,
@@ -25,7 +25,7 @@ pub async fn a_published_event_reaches_whoever_listens_once(fixture: &WorkFixtur
     let other = hand.webhook(&[EventKind::Completed]).await;
     let off = hand.webhook(&[]).await;
     hand.switch(&off, false).await;
-    // Of no job: a subject and a body of any kind.
+    // An event that belongs to no job: subject and body are arbitrary.
     let event = |tenant: &str, subject: &str| Event {
         kind: EventKind::Failed,
         tenant: tenant.parse::<TenantId>().unwrap(),
@@ -45,13 +45,13 @@ pub async fn a_published_event_reaches_whoever_listens_once(fixture: &WorkFixtur
             assert_eq!(hand.deliveries(webhook).await, []);
         }
     }
-    // It is due; once it was sent, the same event adds nothing.
+    // The delivery is due. After it was delivered, publishing the same event again adds nothing.
     for due in hand.take().await {
         hand.note(&hand.arrived(&due), &due.webhook).await;
     }
     hand.store.publish_event(&told).await.unwrap();
     assert_eq!(hand.take().await, []);
-    // Nodes that publish the same at once.
+    // Concurrent nodes publish the same event.
     let next = event("default", "key 2");
     let publish = || async { hand.store.publish_event(&next).await.unwrap() };
     tokio::join!(publish(), publish(), publish());
@@ -75,7 +75,7 @@ pub async fn a_delivery_is_taken_for_a_while(fixture: &WorkFixture) {
         assert_eq!(hand.take().await, [], "by one only");
         hand.clock.advance(ALMOST);
         assert_eq!(hand.take().await, []);
-        // The node that had it is dead.
+        // The lease of the dead node expires.
         hand.clock.advance(MICRO);
     }
     assert_eq!(hand.seq().await, seq, "no change to record");
@@ -97,7 +97,7 @@ pub async fn the_oldest_due_is_taken_first(fixture: &WorkFixture) {
     for webhook in [&one, &two] {
         assert_eq!(taken.iter().filter(|due| due.webhook.id == webhook.id).count(), 3);
     }
-    // A later one that is tried again sooner.
+    // The later deliveries get the earlier retry times.
     for (due, seconds) in taken.iter().zip([6_u64, 5, 4, 3, 2, 1]) {
         let at = hand.now().plus(Duration::from_secs(seconds));
         hand.note(&hand.missed(due, Some(at)), &due.webhook).await;

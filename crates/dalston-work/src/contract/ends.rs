@@ -1,4 +1,4 @@
-//! The end of a job: once, with its record, its deliveries and its settlement.
+//! The end of a job: it happens once, with its audit record, deliveries and settlement.
 
 use super::{
     WorkFixture,
@@ -15,7 +15,7 @@ use dalston_model::{AuditRecord, KeyId, TenantId};
 use dalston_store::RevokeKeyOutcome;
 use std::time::Duration;
 
-/// The job has ended just now, was recorded so and told of to `hook` once.
+/// Asserts that the job has ended now, with one audit record and one delivery to `hook`.
 async fn has_ended(hand: &WorkHandle, job: &Job, hook: &Webhook) {
     assert_eq!(&hand.look_job(job).await, job);
     assert_eq!(job.completed_at, Some(hand.now()));
@@ -29,7 +29,7 @@ async fn has_ended(hand: &WorkHandle, job: &Job, hook: &Webhook) {
     assert_eq!(told, [&Delivery::new(&event, hook.id)]);
 }
 
-/// What a key, and its tenant, have on the meter.
+/// Returns the metered audio of the key and of its tenant.
 async fn metered(hand: &WorkHandle, key: KeyId) -> [(u64, u64); 2] {
     let tenant = TenantId::default();
     let own = hand.metered(&QuotaOwner::Key(tenant.clone(), key)).await;
@@ -262,7 +262,7 @@ pub async fn every_webhook_that_hears_an_end_is_told_once(fixture: &WorkFixture)
         let held = hand.lease().await;
         hand.finished(&held.lease, &outcome).await;
     }
-    // One that ends before it began.
+    // A job that ends before it was started.
     hand.happen().await;
     assert_eq!(hand.deliveries(&all).await.len(), 4);
     for (hook, (kind, count)) in one.iter().zip(each.into_iter().zip([1, 1, 2])) {
@@ -302,7 +302,7 @@ pub async fn the_end_settles_what_was_reserved(fixture: &WorkFixture) {
         assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
         assert_eq!(metered(&hand, key).await, [(sum + 2_001, 0); 2], "rounded up");
         let held = hand.lease().await;
-        // What waits again keeps its reservation.
+        // A job that becomes pending again keeps its reservation.
         hand.finished(&held.lease, &retry(Duration::ZERO)).await;
         hand.lease().await;
         hand.clock.advance(MINUTE);
@@ -332,7 +332,7 @@ pub async fn audio_of_unknown_length_is_metered_when_it_is_known(fixture: &WorkF
     let job = hand.pending(&TenantId::default()).await;
     assert_eq!(hand.metered(&tenant).await, (0, 0));
     let held = hand.lease().await;
-    // On the day on which it was made.
+    // Usage is charged to the day on which the job was created.
     hand.clock.advance(Duration::from_hours(24));
     hand.finished(&held.lease, &completed(1_234)).await;
     let days = hand.store.metered(&tenant, dalston_model::Day::from_number(0)).await.unwrap();

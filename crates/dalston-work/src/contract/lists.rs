@@ -1,4 +1,4 @@
-//! Lists of jobs, and the walls between tenants.
+//! Lists of jobs, and isolation between tenants.
 
 use super::{
     WorkFixture,
@@ -49,7 +49,7 @@ pub async fn a_cursor_of_jobs_outlives_its_job(fixture: &WorkFixture) {
 pub async fn a_cursor_of_another_list_is_no_outage(fixture: &WorkFixture) {
     let hand = WorkHandle::of(fixture);
     let job = hand.job(JobStatus::Pending).await;
-    // Later than the job, so that only the time decides.
+    // Later than the job, so that only the time decides the order.
     let later = Timestamp::from_micros(job.created_at.as_micros() + 1);
     for id in [hand.key_id().to_string(), "x".to_owned(), "-".repeat(64)] {
         let start = Start::After(Cursor { created_at: later, id });
@@ -78,7 +78,7 @@ pub async fn another_tenants_job_is_unknown_to_every_step(fixture: &WorkFixture)
 
 pub async fn lists_show_their_own_tenant(fixture: &WorkFixture) {
     let hand = WorkHandle::of(fixture);
-    // One name begins with the other: a key space joined without care would mix them.
+    // One tenant name is a prefix of the other: a key space with careless concatenation would mix them.
     let (acme, longer) = (hand.tenant("acme").await, hand.tenant("acme-2").await);
     hand.job(JobStatus::Pending).await;
     let mut job = hand.new_job();

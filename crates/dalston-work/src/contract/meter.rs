@@ -1,4 +1,4 @@
-//! Quotas and the meter: reserved before, settled after.
+//! Quotas and metered audio: reserved first, settled afterwards.
 
 use super::{WorkFixture, handle::WorkHandle};
 use crate::{
@@ -179,7 +179,7 @@ pub async fn a_job_of_unknown_length_takes_the_rest_of_the_day(fixture: &WorkFix
     assert_eq!(hand.metered(&of(key)).await, (3_000, 0));
     let excess = QuotaExceeded { limit: QuotaKind::Seconds, of_key: true, most: 3 };
     assert_eq!(hand.try_insert_job(&unknown(), None).await, InsertJobOutcome::Excess(excess));
-    // Tried again, it keeps what was reserved; ended, it is settled to what there was.
+    // A retried job keeps its reservation; an ended one is settled to its actual audio.
     let held = hand.lease().await;
     assert_eq!(held.reserved_ms, 2_000);
     let again = crate::JobOutcome::Retry { error: "away".to_owned(), after: Duration::ZERO };
@@ -219,7 +219,7 @@ pub async fn every_day_begins_anew(fixture: &WorkFixture) {
         days.push(MeteredDay { day: account.day, jobs_ms: 1_000, streams_ms: 0 });
         hand.clock.advance(Duration::from_hours(24));
     }
-    // The account's day counts, not the store's.
+    // The account's day applies, not the store's current day.
     let past = UsageAccount { day: days[0].day, ..hand.account(None, UsageSource::Jobs) };
     assert_eq!(reserve(&hand, &past, 1, false).await, no_seconds(false, 1));
     days.reverse();
@@ -298,7 +298,7 @@ pub async fn no_more_jobs_are_there_at_once_than_allowed(fixture: &WorkFixture) 
     assert_eq!(insert(Some(other)).await, full(false, 3));
     assert_eq!(insert(None).await, full(false, 3));
     assert_eq!(insert(Some(key)).await, full(true, 2), "the key's is asked first");
-    // A running one counts, and one that is to stop; an ended one does not.
+    // Running and cancelling jobs count; an ended one does not.
     let held = hand.try_lease(1, 10).await.remove(0);
     assert_eq!(insert(None).await, full(false, 3));
     hand.cancel(&held.job).await;
@@ -337,7 +337,7 @@ pub async fn a_refused_job_claims_nothing(fixture: &WorkFixture) {
     let (one, two) = (hand.new_job(), hand.new_job());
     assert_eq!(hand.try_insert_job(&one, Some(&first)).await, InsertJobOutcome::Inserted);
     assert!(matches!(hand.try_insert_job(&two, Some(&second)).await, InsertJobOutcome::Excess(_)));
-    // What was made before is told, whatever the limit.
+    // A repeated idempotency key returns the earlier job, whatever the limit.
     assert!(
         matches!(hand.try_insert_job(&two, Some(&first)).await, InsertJobOutcome::Repeated(it) if it.target == one.id.to_string())
     );

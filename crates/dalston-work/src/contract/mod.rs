@@ -1,5 +1,5 @@
-//! The contract of work: what every engine must do beside that of keys ([`mod@dalston_store::contract`]), as one suite.
-//! [`contract!`](crate::contract!) makes a test of each rule.
+//! Contract suite for the storage of the transcription service: what every engine must do in addition to the contract
+//! of keys ([`mod@dalston_store::contract`]). [`contract!`](crate::contract!) generates one test per rule.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, reason = "a suite of tests")]
 #![expect(missing_docs, reason = "the name of a rule is its sentence")]
@@ -19,14 +19,14 @@ pub mod webhooks;
 
 use crate::WorkStorage;
 
-/// An engine of keys and work on an empty store, for one test.
+/// An engine with an empty store, for one test.
 pub type WorkFixture = dalston_store::contract::Fixture<dyn WorkStorage>;
 
-/// Opens a store of keys and work once more.
+/// Opens another connection to the same store.
 pub type ReopenWork = dalston_store::contract::Reopen<dyn WorkStorage>;
 
-/// Makes a module `$engine` with one test per rule, each on a [`WorkFixture`] of its own that `$fixture.await` gives. The caller
-/// needs tokio.
+/// Generates a module `$engine` with one test per rule. Each test gets its own [`WorkFixture`] from `$fixture.await`.
+/// The calling crate needs tokio.
 #[macro_export]
 macro_rules! contract {
     ($engine:ident, $fixture:expr) => {

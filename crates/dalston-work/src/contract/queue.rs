@@ -1,4 +1,4 @@
-//! The queue: whose job is leased next, and to whom a lease belongs.
+//! The queue: which job is leased next, and which lease is valid.
 
 use super::{
     WorkFixture,
@@ -77,7 +77,7 @@ pub async fn tenants_that_are_passed_over_keep_their_turn(fixture: &WorkFixture)
     let leased = hand.try_lease_but(10, 2, std::slice::from_ref(&default)).await;
     assert_eq!(tenants(&leased), ["acme", "zeta", "acme", "zeta"]);
     assert_eq!(hand.try_lease_but(10, 10, &[default.clone(), acme.clone(), zeta.clone()]).await, []);
-    // It was served least.
+    // `default` was served least recently.
     let leased = hand.try_lease_but(2, 10, &[zeta]).await;
     assert_eq!(tenants(&leased), ["default", "default"]);
     assert_eq!(tenants(&hand.try_lease_but(10, 10, &[default, acme]).await), ["zeta"]);
@@ -96,7 +96,7 @@ pub async fn no_tenant_runs_more_than_its_share(fixture: &WorkFixture) {
     names.sort_unstable();
     assert_eq!(names, ["acme", "acme", "default", "default"]);
     assert_eq!(hand.try_lease(10, 2).await, [], "on all nodes together");
-    // One that is to stop still runs.
+    // A cancelling job still counts as running.
     hand.cancel(&leased[0].job).await;
     assert_eq!(hand.try_lease(10, 2).await, []);
     let ended = leased.remove(0);
@@ -111,7 +111,7 @@ pub async fn no_tenant_runs_more_than_its_share(fixture: &WorkFixture) {
 pub async fn many_jobs_of_one_tenant_delay_another_by_one(fixture: &WorkFixture) {
     let hand = WorkHandle::of(fixture);
     let acme = hand.tenant("acme").await;
-    // All of them where they cost nothing.
+    // The full number for the memory engine, where jobs are cheap.
     let many = if hand.store.kind() == "memory" { 10_000 } else { 500 };
     for _ in 0..many {
         hand.pending(&TenantId::default()).await;
@@ -123,7 +123,7 @@ pub async fn many_jobs_of_one_tenant_delay_another_by_one(fixture: &WorkFixture)
     let next = hand.try_lease(1, 100).await;
     assert_eq!(ids(&next), [late.id], "however many wait before it");
     hand.finished(&next[0].lease, &completed(0)).await;
-    // The same where several run at once: a place that is free is for who has fewer.
+    // The same with several running jobs: a free place goes to the tenant with fewer running jobs.
     let held = hand.try_lease(4, 100).await;
     assert_eq!(tenants(&held), ["default"; 4]);
     let late = hand.pending(&acme).await;
@@ -142,7 +142,7 @@ pub async fn tenants_get_equal_shares(fixture: &WorkFixture) {
     for name in ["default", "acme", "beta"] {
         assert_eq!(tenants(&leased).iter().filter(|it| **it == name).count(), 3, "{name}");
     }
-    // Two that have as many: each has its turn.
+    // With equal numbers of running jobs the tenants take turns.
     for leased in leased {
         hand.finished(&leased.lease, &completed(0)).await;
     }

@@ -1,4 +1,4 @@
-//! What is done to jobs: recorded, numbered and linked like a change of a key, and claimed once.
+//! Changes of jobs: recorded, numbered and chained like changes of keys, and idempotent.
 
 use super::{
     WorkFixture,
@@ -12,7 +12,7 @@ fn repeated(target: &impl ToString, same_payload: bool) -> AlreadyProcessed {
     AlreadyProcessed { target: target.to_string(), same_payload }
 }
 
-/// Each record has the link behind that of the one before.
+/// Asserts that each record's hash chains to the previous record.
 fn verify(records: &[AuditRecord]) {
     let mut previous = AuditHash::START;
     for record in records {

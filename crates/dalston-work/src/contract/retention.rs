@@ -1,4 +1,4 @@
-//! Retention: for how long ended jobs are kept.
+//! Retention of ended jobs.
 
 use super::{WorkFixture, handle::WorkHandle};
 use crate::{InsertJobOutcome, Job, JobId, JobStatus, WorkAction, WorkTarget};
@@ -12,7 +12,7 @@ async fn set(hand: &WorkHandle, tenant: &TenantId, days: Option<u32>) -> bool {
     hand.store.set_retention(tenant, days, &entry).await.unwrap()
 }
 
-/// A job that ended now.
+/// Inserts a job that ended now.
 async fn ended(hand: &WorkHandle, tenant: &TenantId, status: JobStatus) -> JobId {
     let job = Job { tenant: tenant.clone(), status, completed_at: Some(hand.now()), ..hand.new_job() };
     assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);

@@ -1,4 +1,4 @@
-//! Workers of streams and the slots of their sessions.
+//! Stream workers and the slots of their sessions.
 
 use super::{
     WorkFixture,
@@ -131,7 +131,7 @@ pub async fn the_least_share_is_next(fixture: &WorkFixture) {
         served.push(hand.opened().await);
     }
     let names: Vec<&str> = served.iter().map(|(_, name)| name.as_str()).collect();
-    // Shares: all 0, then c has 1/4 while a and b have 1/2, then all 1/2, then c has 3/4.
+    // Fractions in use: all 0; then c has 1/4 while a and b have 1/2; then all 1/2; then c has 3/4.
     assert_eq!(names, ["a", "b", "c", "c", "a", "b", "c", "c"]);
     assert_eq!(hand.open(&hand.new_session(None)).await, OpenSessionOutcome::NoCapacity);
     assert_eq!(hand.sessions().await, 8, "and takes no place");
@@ -211,7 +211,7 @@ pub async fn one_of_several_tenants_has_a_share_of_a_shared_worker(fixture: &Wor
         let mut open = Vec::new();
         for (tenant, share) in tenants.iter().zip(shares) {
             let ask = || NewSession { tenant: tenant.clone(), is_one_of_several: true, ..hand.new_session(None) };
-            // However many ask at once.
+            // The limit also holds for concurrent calls.
             let mut asking = tokio::task::JoinSet::new();
             for _ in 0..=capacity {
                 let (store, session) = (hand.store.clone(), ask());
@@ -228,7 +228,7 @@ pub async fn one_of_several_tenants_has_a_share_of_a_shared_worker(fixture: &Wor
             assert!(hand.close(session).await);
         }
     }
-    // A tenant that is alone, and one that has a worker of its own, may have all.
+    // A single tenant may use the whole capacity. So may a tenant on its own reserved worker.
     let own = Worker { tenant: Some(TenantId::default()), ..worker("own", 3) };
     assert!(hand.put(&own).await && hand.put(&worker("shared", 2)).await);
     for _ in 0..5 {
@@ -340,7 +340,7 @@ pub async fn no_more_streams_are_open_than_allowed(fixture: &WorkFixture) {
     let full = |of_key, most| OpenSessionOutcome::Excess(QuotaExceeded { limit: QuotaKind::Streams, of_key, most });
     let open = async |key| {
         let session = hand.new_session(key);
-        // The node's own counts too.
+        // Sessions of the node's built-in worker count too.
         (session.id, hand.store.open_session(&session, true, &[], MINUTE).await.unwrap())
     };
     let room = OpenSessionOutcome::Worker(worker("w", 9));
@@ -358,7 +358,7 @@ pub async fn no_more_streams_are_open_than_allowed(fixture: &WorkFixture) {
     assert_eq!(loads(&hand).await, [("w".to_owned(), 3)]);
     assert!(hand.close(ids[0]).await);
     assert_eq!(open(None).await.1, room, "a place is free");
-    // A dead gateway's sessions free the places of its tenant and of its keys.
+    // When the sessions of a dead gateway expire, they free the places of their tenant and keys.
     hand.clock.advance(MINUTE);
     assert!(hand.put(&worker("w", 9)).await);
     for key in [Some(key), Some(key), None] {

@@ -1,4 +1,4 @@
-//! Webhooks: insert, get, list, change, rotate, delete.
+//! Webhooks: insert, get, list, update, rotate, delete.
 
 use super::{
     WorkFixture,
@@ -140,7 +140,7 @@ pub async fn a_patch_changes_what_it_names_and_nothing_else(fixture: &WorkFixtur
 pub async fn two_secrets_sign_while_a_rotation_overlaps(fixture: &WorkFixture) {
     let hand = WorkHandle::of(fixture);
     let webhook = hand.webhook(&[]).await;
-    // A retry that is due at once: the next take shows who signs.
+    // A retry that is due at once: the next take shows which secrets sign.
     hand.happen().await;
     let signs = async || {
         let due = hand.take_one().await;

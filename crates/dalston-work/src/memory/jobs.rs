@@ -1,4 +1,4 @@
-//! The steps on jobs, in memory.
+//! Job operations of the in-memory engine.
 
 use super::{MemoryWorkStore, QueueEntry, WorkTransaction};
 use crate::{

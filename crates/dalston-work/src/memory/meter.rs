@@ -1,4 +1,4 @@
-//! Quotas and the meter, in memory.
+//! Quota and usage operations of the in-memory engine.
 
 use super::{MemoryWorkStore, WorkTransaction};
 use crate::{
@@ -10,14 +10,14 @@ use dalston_model::{AuditEntry, Day, KeyId, TenantId};
 use dalston_store::StoreResult;
 
 impl WorkTransaction<'_> {
-    /// The key's quota and the tenant's, in the order in which they are asked.
+    /// Returns the quotas of the key and of the tenant, in the order in which they are checked.
     fn quotas(&self, tenant: &TenantId, key: Option<KeyId>) -> Vec<(QuotaOwner, Quota)> {
         let subjects = key.map(|key| QuotaOwner::Key(tenant.clone(), key)).into_iter();
         let subjects = subjects.chain([QuotaOwner::Tenant(tenant.clone())]);
         subjects.map(|subject| (subject.clone(), self.work.quotas.get(&subject).copied().unwrap_or_default())).collect()
     }
 
-    /// The first limit of so many at once that has no room, when `count` tells how many a subject has.
+    /// Returns the first concurrency limit that is reached. `count` returns the number in use by an owner.
     pub(super) fn exceeded_concurrency(
         &self,
         tenant: &TenantId,

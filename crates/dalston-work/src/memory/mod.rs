@@ -1,4 +1,5 @@
-//! The memory engine of work: the reference for all others, beside the keys of [`dalston_store::MemoryEngine`].
+//! In-memory engine for the transcription service, next to the keys of [`dalston_store::MemoryEngine`]. It is the
+//! reference for all other engines.
 
 mod jobs;
 mod meter;
@@ -17,15 +18,15 @@ use std::{
     sync::MutexGuard,
 };
 
-/// A store of keys and of work in memory. Everything is gone when the process ends.
+/// An in-memory store of keys and of the transcription service's data. All data is lost when the process ends.
 pub type MemoryWorkStore = dalston_store::MemoryEngine<WorkTables>;
 
-/// What the queue knows of a job.
+/// Queue state of a job.
 #[derive(Debug)]
 struct QueueEntry {
     due_at: Timestamp,
     fence: u64,
-    /// Set while it is leased.
+    /// Expiry of the lease; set while the job is leased.
     lease_ends: Option<Timestamp>,
     reserved_ms: u64,
     deaths: u64,
@@ -53,7 +54,7 @@ struct SessionRow {
     lapses_at: Timestamp,
 }
 
-/// A webhook with its secrets: the current one, and the one before with its end.
+/// A webhook with its secrets: the current one, and the previous one with its expiry.
 #[derive(Debug)]
 struct WebhookRow {
     webhook: Webhook,
@@ -61,18 +62,18 @@ struct WebhookRow {
     old: Option<(WebhookSecret, Timestamp)>,
 }
 
-/// What a [`MemoryWorkStore`] keeps beside the keys.
+/// Tables of a [`MemoryWorkStore`] in addition to those of the keys.
 #[derive(Debug, Default)]
 pub struct WorkTables {
     jobs: HashMap<JobId, Job>,
     queue: HashMap<JobId, QueueEntry>,
-    /// Turns given to tenants so far, and the last one of each.
+    /// Number of the last turn given to any tenant, and the last one of each tenant.
     serving: u64,
     served: HashMap<TenantId, u64>,
-    /// For how many days ended jobs are kept.
+    /// Retention of ended jobs, in days.
     retention: HashMap<TenantId, u32>,
     quotas: HashMap<QuotaOwner, Quota>,
-    /// Milliseconds of jobs and of streams.
+    /// Milliseconds of audio: of jobs, of streams.
     meter: HashMap<(QuotaOwner, Day), (u64, u64)>,
     workers: BTreeMap<WorkerId, RegisteredWorker>,
     sessions: HashMap<SessionId, SessionRow>,
@@ -80,7 +81,7 @@ pub struct WorkTables {
     deliveries: HashMap<DeliveryId, Delivery>,
 }
 
-/// A transaction of work.
+/// A transaction: holds the lock on all tables.
 struct WorkTransaction<'a>(MutexGuard<'a, MemoryState<WorkTables>>);
 
 impl<'a> WorkTransaction<'a> {

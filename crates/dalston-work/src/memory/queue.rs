@@ -1,4 +1,4 @@
-//! The queue, in memory.
+//! Queue operations of the in-memory engine.
 
 use super::{MemoryWorkStore, QueueEntry, WorkTransaction};
 use crate::{
@@ -11,7 +11,8 @@ use dalston_store::StoreResult;
 use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 impl WorkTransaction<'_> {
-    /// Writes the job as it is now; one that has ended is recorded, told of, and settled with `kept_ms`.
+    /// Stores the job. If it has ended, also writes its audit record, enqueues its event and settles its reservation to
+    /// `kept_ms`.
     fn store_transition(&mut self, job: Job, kept_ms: u64, at: Timestamp) -> Job {
         if let Some(entry) = ended_entry(&job, at) {
             self.record(&entry);
@@ -21,7 +22,8 @@ impl WorkTransaction<'_> {
         job
     }
 
-    /// What follows from the end of a job, but for its record: the outbox, and what was reserved.
+    /// Applies the effects of a job's end except the audit record: enqueues the event and settles the reservation. Does
+    /// nothing when the job has not ended.
     pub(super) fn ended(&mut self, job: &Job, kept_ms: u64, at: Timestamp) {
         let Some(event) = ended_event(job, at) else { return };
         self.enqueue_event(&event);
@@ -33,14 +35,14 @@ impl WorkTransaction<'_> {
         }
     }
 
-    /// The job, if the lease counts.
+    /// Returns the job, if the lease is valid.
     fn leased_job(&self, lease: &JobLease) -> Option<&Job> {
         let job = self.work.jobs.get(&lease.job).filter(|job| job.tenant == lease.tenant)?;
         let counts = self.work.queue.get(&lease.job)?.fence == lease.fence;
         (counts && matches!(job.status, JobStatus::Running | JobStatus::Cancelling)).then_some(job)
     }
 
-    /// The due jobs of each tenant, the oldest last.
+    /// Returns the due jobs of each tenant, oldest last.
     fn due(&self, now: Timestamp) -> HashMap<TenantId, Vec<(Timestamp, JobId)>> {
         let mut due = HashMap::<TenantId, Vec<_>>::new();
         for job in self.work.jobs.values().filter(|job| job.status == JobStatus::Pending) {

@@ -1,4 +1,4 @@
-//! Workers and sessions, in memory.
+//! Worker and session operations of the in-memory engine.
 
 use super::{MemoryWorkStore, RegisteredWorker, SessionRow, WorkTransaction};
 use crate::{

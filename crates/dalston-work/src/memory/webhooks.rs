@@ -1,4 +1,4 @@
-//! Webhooks and their outbox, in memory.
+//! Webhook and outbox operations of the in-memory engine.
 
 use super::{MemoryWorkStore, WebhookRow, WorkTransaction};
 use crate::{
@@ -11,7 +11,7 @@ use dalston_store::{Overlap, StoreResult, sorted_page};
 use std::time::Duration;
 
 impl WorkTransaction<'_> {
-    /// Puts the event into the outbox of every webhook that hears it.
+    /// Puts the event into the outbox of every webhook that subscribes to it.
     pub(super) fn enqueue_event(&mut self, event: &Event) {
         let work = &mut self.work;
         let hearing = work.webhooks.values().map(|row| &row.webhook);

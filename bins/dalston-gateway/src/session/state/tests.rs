@@ -1,4 +1,4 @@
-//! Every phase of a session and the events that matter in it, without a socket.
+//! Tests of the session's state machine, without a socket: every phase, and the events that matter in it.
 
 use super::*;
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use dalston_stream::Encoding;
 use dalston_work::{QuotaExceeded, QuotaKind};
 use serde_json::json;
 
-/// A wire protocol of plain words.
+/// A minimal wire protocol with plain text messages.
 struct Plain;
 
 impl WireProtocol for Plain {
@@ -46,23 +46,23 @@ fn config() -> StreamConfig {
     }
 }
 
-/// A session and the time.
+/// A session and the current time.
 struct Scenario {
     state: SessionState<Plain>,
     now: Duration,
 }
 
-/// All of these phases are reached by events alone.
+/// Phases of a session. All are reached by events alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     Open,
     /// A frame of the client waits for room at the worker.
     Blocked,
-    /// The worker takes no more frames.
+    /// The worker accepts no more frames.
     HalfClosed,
     /// The worker has no room for the request to end yet.
     Draining,
-    /// It was asked to end.
+    /// The worker was asked to end.
     Asked,
 }
 
@@ -108,7 +108,8 @@ impl Scenario {
         self.on(SessionEvent::Client(SocketMessage::Binary(Bytes::from_static(audio))))
     }
 
-    /// The end after this event, the texts before the close, and whether the worker is still to be asked to end.
+    /// Returns the end after this event, the texts before the close frame, and whether the worker is still to be asked
+    /// to end.
     fn closed_by(mut self, event: SessionEvent) -> (SessionEnd, Vec<ByteString>, bool) {
         assert_eq!(self.on(event), SessionAction::Close);
         self.closing()
@@ -120,7 +121,7 @@ impl Scenario {
     }
 }
 
-/// To wait for everybody.
+/// Waits for the client and the worker, without a limit.
 const WAIT: SessionAction = wait(true, false, None);
 
 const fn wait(client: bool, worker_room: bool, limit: Option<Duration>) -> SessionAction {
@@ -156,7 +157,7 @@ fn nothing_is_read_from_the_client_while_a_frame_waits_for_the_worker() {
     assert_eq!(session.audio(b"abc"), SessionAction::ReserveAudio(3));
     assert_eq!(session.on(SessionEvent::AudioReserved(Ok(()))), wait(false, true, None));
     assert_eq!(session.audio(b"x"), wait(false, true, None), "nobody asked for it");
-    // Both ways are independent: what the worker sends goes on meanwhile.
+    // The directions are independent: events of the worker still reach the client.
     assert_eq!(session.on(event(WorkerEventKind::Partial)), text("transcript.partial"));
     assert_eq!(session.on(SessionEvent::Done), wait(false, true, None));
     assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(audio(b"abc")));

@@ -1,4 +1,4 @@
-//! What the rules work with: samples, and the steps with the least said.
+//! Test helpers for the rules: sample objects, and short forms of the store's operations.
 
 use super::Fixture;
 use crate::{
@@ -14,14 +14,14 @@ use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
-/// The store and its clock, in the hand of one task.
+/// The store and its clock, for one task.
 #[derive(Clone)]
 pub struct StoreHandle {
     pub store: SharedKeyStorage,
     pub clock: Arc<ManualClock>,
 }
 
-/// A new digest.
+/// A new random digest.
 pub fn digest() -> KeyDigest {
     let mut bytes = [0; 32];
     OsEntropy.fill(&mut bytes).unwrap();
@@ -33,17 +33,17 @@ pub fn scopes(names: &[&str]) -> KeyScopes {
     KeyScopes::named(names.iter().copied()).unwrap()
 }
 
-/// What a caller with built-in scopes of these names may do.
+/// The scope set of a caller with the built-in scopes of these names.
 pub fn within(names: &[&str]) -> ScopeSet {
     scopes(names).built_in()
 }
 
-/// The page of so many items from there on.
+/// A request for a page of `items` items from `start` on.
 pub fn page(items: u32, start: Start) -> PageRequest {
     PageRequest { limit: PageLimit::new(items).unwrap(), start }
 }
 
-/// Does `step` so many times at once, and gives what came of it.
+/// Runs `step` `times` times concurrently, and returns the results in order of completion.
 pub async fn at_once<T, F>(times: usize, step: impl Fn(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -56,7 +56,7 @@ where
     tasks.join_all().await
 }
 
-/// JSON that a store may not bend: empty arrays are no objects, large integers no floats.
+/// JSON that a store must not alter: empty arrays must not become objects, nor large integers floats.
 pub fn metadata() -> Metadata {
     let object = json!({
         "": null, "list": [], "object": {}, "text": "'q\"uote\\ \u{1f389} \u{1} ${x}", "ключ": [true, 1, -1.5, 0.1],
@@ -104,30 +104,30 @@ impl StoreHandle {
         AuditEntry { time: self.now(), tenant: tenant.clone(), source, action, target, detail: json!({}) }
     }
 
-    /// A guard that objects to nothing.
+    /// Preconditions that always hold.
     pub fn guard(&self) -> UpdatePrecondition {
         UpdatePrecondition { at: self.now(), within: None, keep_admin: false }
     }
 
-    /// A new secret, the old one staying valid for `length`, unless an overlap runs already.
+    /// A rotation to a new secret that keeps the old one valid for `length`. A running overlap forbids it.
     pub fn rotation(length: Duration) -> Rotation {
         let overlap = Overlap { length, end_running: false };
         Rotation { digest: digest(), prefix: "dk_rotated".to_owned(), overlap }
     }
 
-    /// The same, whether an overlap runs or not.
+    /// The same, but ends a running overlap.
     pub fn replacement(length: Duration) -> Rotation {
         Rotation { overlap: Overlap { length, end_running: true }, ..Self::rotation(length) }
     }
 
-    /// A record that is a change of no key.
+    /// Appends an audit record that changes no key.
     pub async fn note(&self) {
         let tenant = TenantId::default();
         let entry = self.entry(KeyAction::MASTER_USED, &tenant, Target::tenant(&tenant));
         self.store.record(&entry).await.unwrap();
     }
 
-    /// A claim for an hour.
+    /// An idempotency key that expires in an hour.
     pub fn claim(&self, key: &str) -> IdempotencyKey {
         IdempotencyKey {
             scope: "default/master/keys".to_owned(),
@@ -149,12 +149,12 @@ impl StoreHandle {
         }
     }
 
-    /// The first step of a counter of its own.
+    /// The first usage step of a new node.
     pub fn step(&self) -> UsageStep {
         UsageStep { node: NodeId::new(self.now(), &OsEntropy).unwrap(), number: 1 }
     }
 
-    /// Adds this usage, as a node does that just began.
+    /// Adds this usage, as a node that has just started.
     pub async fn count(&self, deltas: &[UsageDelta]) {
         let taken = self.store.add_usage(self.step(), deltas).await.unwrap();
         assert_eq!(usize::try_from(taken), Ok(deltas.len()));
@@ -169,14 +169,14 @@ impl StoreHandle {
         assert_eq!(self.try_insert(new, None).await, InsertKeyOutcome::Inserted);
     }
 
-    /// A key of `default` in the store.
+    /// Inserts a key of `default` and returns it.
     pub async fn key(&self) -> KeyToInsert {
         let new = self.new_key();
         self.insert(&new).await;
         new
     }
 
-    /// A key of the tenant with these scopes, in the store.
+    /// Inserts a key of the tenant with these scopes and returns it.
     pub async fn key_of(&self, tenant: &TenantId, names: &[&str]) -> KeyToInsert {
         let mut new = self.new_key();
         new.key.tenant = tenant.clone();
@@ -185,7 +185,7 @@ impl StoreHandle {
         new
     }
 
-    /// A tenant in the store.
+    /// Inserts a tenant and returns its id.
     pub async fn tenant(&self, id: &str) -> TenantId {
         let id: TenantId = id.parse().unwrap();
         let tenant = Tenant { id: id.clone(), name: None, created_at: self.now() };
@@ -198,13 +198,13 @@ impl StoreHandle {
         self.store.find_key(digest).await.unwrap().unwrap()
     }
 
-    /// Whether the secret leads to its key and has not ended.
+    /// Returns whether the secret belongs to a key and has not expired.
     pub async fn lives(&self, digest: &KeyDigest) -> bool {
         let found = self.store.find_key(digest).await.unwrap();
         found.is_some_and(|found| found.secret_expires_at.is_none_or(|end| end > found.now))
     }
 
-    /// The key as it is now.
+    /// The present state of the key.
     pub async fn look(&self, key: &Key) -> KeyWithUse {
         self.store.key(&key.tenant, key.id).await.unwrap().unwrap()
     }
@@ -214,7 +214,7 @@ impl StoreHandle {
         self.store.update_key(&key.tenant, key.id, patch, guard, &entry).await.unwrap()
     }
 
-    /// Rotates and gives the key as it is then.
+    /// Rotates the key and returns its state after that.
     pub async fn rotate(&self, key: &Key, rotation: &Rotation) -> KeyWithUse {
         match self.try_rotate(key, rotation, &self.guard(), None).await {
             RotateKeyOutcome::Rotated { used, previous_expires_at } => {
@@ -245,12 +245,12 @@ impl StoreHandle {
         self.store.revoke_key(&key.tenant, key.id, guard, &entry).await.unwrap()
     }
 
-    /// The number of the last change.
+    /// The sequence number of the last change.
     pub async fn seq(&self) -> u64 {
         self.store.checkpoint().await.unwrap().seq
     }
 
-    /// What changed after the mark, and where to go on.
+    /// The changes after the checkpoint, and the checkpoint to continue from.
     pub async fn changes(&self, after: &Checkpoint, limit: u32) -> (Vec<KeyChange>, Checkpoint) {
         match self.store.key_changes(after, limit).await.unwrap() {
             ChangesResult::Changes { changes, mark } => (changes, mark),
@@ -258,7 +258,7 @@ impl StoreHandle {
         }
     }
 
-    /// All records.
+    /// All audit records.
     pub async fn audit(&self) -> Vec<AuditRecord> {
         self.store.audit_after(0, 10_000).await.unwrap()
     }

@@ -1,4 +1,4 @@
-//! Samples and steps of webhooks.
+//! Sample webhooks and webhook operations.
 
 use super::{WorkHandle, page};
 use crate::{
@@ -9,13 +9,13 @@ use dalston_model::{OsEntropy, Start, TenantId, Timestamp};
 use dalston_store::Overlap;
 use std::time::Duration;
 
-/// The secret of this number.
+/// Returns the secret with this number.
 pub(in crate::contract) fn secret(number: usize) -> WebhookSecret {
     WebhookSecret::new(format!("whsec_{number:032}"))
 }
 
 impl WorkHandle {
-    /// A webhook of `default` that hears everything; not in the store yet.
+    /// Returns a webhook of `default` that subscribes to all events and is not in the store yet.
     pub(in crate::contract) fn new_webhook(&self) -> Webhook {
         self.clock.advance(Duration::from_millis(1));
         Webhook {
@@ -38,14 +38,14 @@ impl WorkHandle {
         self.store.insert_webhook(webhook, &secret(0), &entry).await.unwrap()
     }
 
-    /// A webhook of `default` in the store that hears these, or everything.
+    /// Inserts and returns a webhook of `default` that subscribes to these event kinds; empty means all.
     pub(in crate::contract) async fn webhook(&self, events: &[EventKind]) -> Webhook {
         let webhook = Webhook { events: events.to_vec(), ..self.new_webhook() };
         assert_eq!(self.try_insert_webhook(&webhook).await, InsertWebhookOutcome::Inserted);
         webhook
     }
 
-    /// The webhook as it is now.
+    /// Returns the stored webhook.
     pub(in crate::contract) async fn look_webhook(&self, webhook: &Webhook) -> Webhook {
         self.store.webhook(&webhook.tenant, webhook.id).await.unwrap().unwrap()
     }
@@ -55,14 +55,14 @@ impl WorkHandle {
         self.store.update_webhook(&webhook.tenant, webhook.id, patch, &entry).await.unwrap()
     }
 
-    /// Switches the webhook on or off.
+    /// Enables or disables the webhook.
     pub(in crate::contract) async fn switch(&self, webhook: &Webhook, on: bool) {
         let patch = WebhookPatch { enabled: Some(on), ..WebhookPatch::default() };
         assert!(self.patch_webhook(webhook, &patch).await.is_some());
     }
 
-    /// Gives the webhook the secret of this number, the one before signing too for `length`; `end_running` ends an
-    /// overlap that runs already.
+    /// Rotates the webhook's secret to the one with this number. The previous secret also signs for `length`;
+    /// `end_running` ends an overlap that is still active.
     pub(in crate::contract) async fn rotate_webhook(
         &self,
         webhook: &Webhook,
@@ -75,7 +75,7 @@ impl WorkHandle {
         self.store.rotate_webhook(&webhook.tenant, webhook.id, &secret(number), overlap, &entry).await.unwrap()
     }
 
-    /// What a rotation of the webhook says now.
+    /// Returns the outcome that a successful rotation has now.
     pub(in crate::contract) fn rotated(&self, webhook: &Webhook, length: Duration) -> RotateWebhookOutcome {
         RotateWebhookOutcome::Rotated {
             webhook: Box::new(webhook.clone()),
@@ -88,30 +88,30 @@ impl WorkHandle {
         self.store.delete_webhook(&webhook.tenant, webhook.id, &entry).await.unwrap()
     }
 
-    /// All deliveries of the webhook, newest first.
+    /// Returns all deliveries of the webhook, newest first.
     pub(in crate::contract) async fn deliveries(&self, webhook: &Webhook) -> Vec<Delivery> {
         self.store.deliveries(&webhook.tenant, webhook.id, &page(100, Start::Newest)).await.unwrap().items
     }
 
-    /// Cancels a new job of `default`, which puts a delivery into every outbox that hears it.
+    /// Cancels a new job of `default`, which puts a delivery into the outbox of every webhook that subscribes to it.
     pub(in crate::contract) async fn happen(&self) {
         let job = self.pending(&TenantId::default()).await;
         assert_eq!(self.cancel(&job).await, crate::CancelJobOutcome::Cancelled);
     }
 
-    /// Takes all deliveries that are due, for a minute.
+    /// Takes all due deliveries, for one minute.
     pub(in crate::contract) async fn take(&self) -> Vec<DueDelivery> {
         self.store.take_deliveries(100, super::work::MINUTE, &[]).await.unwrap()
     }
 
-    /// Takes the one that is due.
+    /// Takes the only due delivery.
     pub(in crate::contract) async fn take_one(&self) -> DueDelivery {
         let mut due = self.take().await;
         assert_eq!(due.len(), 1, "{due:?}");
         due.remove(0)
     }
 
-    /// How the attempt went, now: it arrived.
+    /// Returns the outcome of a successful attempt that ended now.
     pub(in crate::contract) fn arrived(&self, due: &DueDelivery) -> AttemptOutcome {
         AttemptOutcome {
             tenant: due.webhook.tenant.clone(),
@@ -124,13 +124,13 @@ impl WorkHandle {
         }
     }
 
-    /// It did not, and is tried again at `next_at`, or given up.
+    /// Returns the outcome of a failed attempt, which is retried at `next_at` or given up.
     pub(in crate::contract) fn missed(&self, due: &DueDelivery, next_at: Option<Timestamp>) -> AttemptOutcome {
         let error = Some("it 'answered' 500\n🎉".to_owned());
         AttemptOutcome { status: Some(500), error, next_at, ..self.arrived(due) }
     }
 
-    /// Notes how the attempt went. Tells whether the webhook was switched off.
+    /// Stores the outcome of the attempt. Returns whether the webhook was disabled.
     pub(in crate::contract) async fn note(&self, attempted: &AttemptOutcome, webhook: &Webhook) -> bool {
         let entry = self.entry(WorkAction::WEBHOOK_DISABLED, &webhook.tenant, WorkTarget::Webhook(webhook.id).into());
         self.store.finish_delivery(attempted, &entry).await.unwrap()

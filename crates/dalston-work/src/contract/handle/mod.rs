@@ -1,4 +1,4 @@
-//! What the rules work with: samples, and the steps with the least said.
+//! Helpers of the contract rules: sample values, and short forms of the store operations.
 
 pub(in crate::contract) mod hooks;
 pub(in crate::contract) mod rooms;
@@ -12,7 +12,8 @@ use dalston_model::{Metadata, OsEntropy, TenantId};
 use dalston_store::{IdempotencyKey, contract};
 use std::ops::Deref;
 
-/// The store and its clock, in the hand of one task: what a hand of keys can do, and the steps of work.
+/// A store and its clock, for use by one task: the operations on keys ([`contract::StoreHandle`]) and those of the
+/// transcription service.
 #[derive(Clone)]
 pub(in crate::contract) struct WorkHandle {
     pub(in crate::contract) store: SharedWorkStorage,
@@ -33,7 +34,7 @@ impl WorkHandle {
         Self { keys: contract::StoreHandle { store: store.clone(), clock }, store }
     }
 
-    /// A pending job of `default` that is not in the store yet.
+    /// Returns a pending job of `default` that is not in the store yet.
     pub(in crate::contract) fn new_job(&self) -> Job {
         Job {
             id: JobId::new(self.now(), &OsEntropy).unwrap(),
@@ -66,7 +67,7 @@ impl WorkHandle {
         self.store.insert_job(job, claim, &entry).await.unwrap()
     }
 
-    /// A job of `default` in the store.
+    /// Inserts and returns a job of `default` with this status.
     pub(in crate::contract) async fn job(&self, status: JobStatus) -> Job {
         let job = Job { status, ..self.new_job() };
         assert_eq!(self.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);

@@ -1,10 +1,10 @@
-//! Samples and steps of workers and sessions.
+//! Sample workers and sessions, and their operations.
 
 use super::{WorkHandle, work::MINUTE};
 use crate::{NewSession, OpenSessionOutcome, SessionId, WorkAction, WorkTarget, Worker, WorkerId, WorkerLoad};
 use dalston_model::{KeyId, OsEntropy, TenantId};
 
-/// A worker that serves everybody.
+/// Returns a worker that serves all tenants.
 pub(in crate::contract) fn worker(id: &str, capacity: u32) -> Worker {
     Worker {
         id: id.parse().unwrap(),
@@ -17,7 +17,7 @@ pub(in crate::contract) fn worker(id: &str, capacity: u32) -> Worker {
 }
 
 impl WorkHandle {
-    /// A session of `default` that is not open yet.
+    /// Returns a session of `default` that is not open yet.
     pub(in crate::contract) fn new_session(&self, key: Option<KeyId>) -> NewSession {
         NewSession {
             id: SessionId::new(self.now(), &OsEntropy).unwrap(),
@@ -29,7 +29,7 @@ impl WorkHandle {
         }
     }
 
-    /// Registers the worker for a minute.
+    /// Registers the worker for one minute.
     pub(in crate::contract) async fn put(&self, worker: &Worker) -> bool {
         let tenant = worker.tenant.clone().unwrap_or_default();
         let entry = self.entry(WorkAction::WORKER_REGISTERED, &tenant, WorkTarget::Worker(worker.id.clone()).into());
@@ -45,12 +45,12 @@ impl WorkHandle {
         self.store.workers().await.unwrap()
     }
 
-    /// Opens the session for a minute, with a worker.
+    /// Opens the session for one minute; the node's built-in worker has no capacity.
     pub(in crate::contract) async fn open(&self, session: &NewSession) -> OpenSessionOutcome {
         self.store.open_session(session, false, &[], MINUTE).await.unwrap()
     }
 
-    /// Opens another session of `default` and gives it with the name of its worker.
+    /// Opens another session of `default`. Returns its id and the name of its worker.
     pub(in crate::contract) async fn opened(&self) -> (SessionId, String) {
         let session = self.new_session(None);
         match self.open(&session).await {

@@ -1,4 +1,4 @@
-//! Samples and steps of the queue and the meter.
+//! Sample jobs and accounts, and the operations of the queue and the usage meter.
 
 use super::WorkHandle;
 use crate::{
@@ -10,30 +10,30 @@ use dalston_model::{Actor, AuditRecord, Day, KeyId, Target, TenantId};
 use serde_json::json;
 use std::time::Duration;
 
-/// How long a lease lasts in these rules.
+/// Duration of a lease in the contract rules.
 pub(in crate::contract) const MINUTE: Duration = Duration::from_mins(1);
-/// A microsecond less.
+/// One microsecond less than [`MINUTE`].
 pub(in crate::contract) const ALMOST: Duration = Duration::from_micros(59_999_999);
-/// The rest of the minute.
+/// The rest of the minute after [`ALMOST`].
 pub(in crate::contract) const MICRO: Duration = Duration::from_micros(1);
 
-/// Done, with so much audio.
+/// Returns a successful outcome with this length of audio.
 pub(in crate::contract) fn completed(audio_ms: u64) -> JobOutcome {
     JobOutcome::Completed { result: json!({"language": "日本", "n": u64::MAX, "list": []}), audio_ms }
 }
 
-/// An error, for good.
+/// Returns a permanent failure.
 pub(in crate::contract) fn failed() -> JobOutcome {
     JobOutcome::Failed { error: "it 'failed'\n🎉".to_owned() }
 }
 
-/// An error, and again after so long.
+/// Returns a temporary failure that is retried after this delay.
 pub(in crate::contract) fn retry(after: Duration) -> JobOutcome {
     JobOutcome::Retry { error: "not \"yet\"".to_owned(), after }
 }
 
 impl WorkHandle {
-    /// A pending job of the tenant in the store, younger than all that are there.
+    /// Inserts and returns a pending job of the tenant that is younger than all jobs in the store.
     pub(in crate::contract) async fn pending(&self, tenant: &TenantId) -> Job {
         self.clock.advance(Duration::from_millis(1));
         let job = Job { tenant: tenant.clone(), ..self.new_job() };
@@ -41,7 +41,8 @@ impl WorkHandle {
         job
     }
 
-    /// A pending job of `default` with so many seconds of audio, made by a key; not in the store yet.
+    /// Returns a pending job of `default` with this many seconds of audio, created by the key if given. It is not in
+    /// the store yet.
     pub(in crate::contract) fn spoken(&self, key: Option<KeyId>, seconds: f64) -> Job {
         self.clock.advance(Duration::from_millis(1));
         let audio = Audio { format: "wav".to_owned(), duration_seconds: Some(seconds), ..Audio::default() };
@@ -62,7 +63,7 @@ impl WorkHandle {
         self.store.lease_jobs(&ask).await.unwrap()
     }
 
-    /// Leases the one job that is due.
+    /// Leases the only due job.
     pub(in crate::contract) async fn lease(&self) -> LeasedJob {
         let mut leased = self.try_lease(10, 10).await;
         assert_eq!(leased.len(), 1, "{leased:?}");
@@ -79,7 +80,7 @@ impl WorkHandle {
         self.store.finish_job(lease, outcome, self.now()).await.unwrap()
     }
 
-    /// Finishes and gives the job as it is then.
+    /// Finishes the job and returns it in its new state.
     pub(in crate::contract) async fn finished(&self, lease: &JobLease, outcome: &JobOutcome) -> Job {
         match self.finish(lease, outcome).await {
             FinishJobOutcome::Finished(job) => *job,
@@ -87,7 +88,7 @@ impl WorkHandle {
         }
     }
 
-    /// Reclaims all that has lapsed.
+    /// Reclaims all expired leases.
     pub(in crate::contract) async fn reclaim(&self, attempts: u64) -> Vec<Job> {
         self.store.reclaim_jobs(attempts, "the node died", self.now(), 1_000).await.unwrap()
     }
@@ -97,12 +98,12 @@ impl WorkHandle {
         self.store.cancel_job(&job.tenant, job.id, self.now(), &entry).await.unwrap()
     }
 
-    /// The job as it is now.
+    /// Returns the stored job.
     pub(in crate::contract) async fn look_job(&self, job: &Job) -> Job {
         self.store.job(&job.tenant, job.id).await.unwrap().unwrap()
     }
 
-    /// The records that the gateway itself made about the job: that it ended.
+    /// Returns the audit records of the job's end that the gateway wrote itself.
     pub(in crate::contract) async fn ends(&self, job: JobId) -> Vec<AuditRecord> {
         let mut records = self.audit().await;
         records.retain(|record| record.actor_kind == "gateway" && record.target_id == job.to_string());
@@ -119,12 +120,12 @@ impl WorkHandle {
         assert!(self.try_quota(subject, &quota).await);
     }
 
-    /// Today's account of `default`.
+    /// Returns today's account of `default`.
     pub(in crate::contract) fn account(&self, key: Option<KeyId>, of: UsageSource) -> UsageAccount {
         UsageAccount { tenant: TenantId::default(), key, day: Day::of(self.now()), of }
     }
 
-    /// Milliseconds of jobs and of streams, over all days.
+    /// Returns the milliseconds of jobs and of streams, summed over all days.
     pub(in crate::contract) async fn metered(&self, subject: &QuotaOwner) -> (u64, u64) {
         let days = self.store.metered(subject, Day::from_number(0)).await.unwrap();
         days.iter().fold((0, 0), |(jobs, streams), MeteredDay { jobs_ms, streams_ms, .. }| {
