@@ -1,4 +1,4 @@
-//! `create-admin-key`: the box of seed M11.
+//! The `create-admin-key` command; its output is the box of seed M11.
 
 use crate::{args::ParsedArgs, backend::Backend, cli_error::CliError, deliver, show, style::OutputStyle};
 use dalston_command::{Arguments, Registry, shown};
@@ -6,7 +6,7 @@ use dalston_model::Name;
 use dalston_runtime::admin_box;
 use serde_json::json;
 
-/// Makes an admin key of this name and scope, and its tenant if need be.
+/// Creates an admin key with this name and scope, and its tenant unless it exists.
 pub(crate) async fn create(
     registry: &Registry,
     door: &Backend,

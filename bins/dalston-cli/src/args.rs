@@ -19,7 +19,7 @@ const HELP: &str = "help";
 pub(crate) struct ParsedArgs(ArgMatches);
 
 impl ParsedArgs {
-    /// Reads the command line of the process.
+    /// Parses the command line of the process.
     pub(crate) fn read(registry: &Registry) -> Result<Self, clap::Error> {
         let tree = || tree(registry).term_width(Terminal::help_width());
         let given = Self(tree().try_get_matches()?);
@@ -33,12 +33,12 @@ impl ParsedArgs {
         }
     }
 
-    /// Whether all commands are asked for.
+    /// Returns whether the command is `help`.
     pub(crate) fn is_help(&self) -> bool {
         self.0.subcommand_name() == Some(HELP)
     }
 
-    /// The command and its arguments.
+    /// Returns the command and its arguments.
     pub(crate) fn command<'a>(&self, registry: &'a Registry) -> Result<(&'a CommandSpec, Arguments), CliError> {
         let (words, matches) = self.innermost();
         let row = registry.row(&words.join(".")).ok_or_else(|| CliError::usage("no such command"))?;
@@ -49,17 +49,17 @@ impl ParsedArgs {
         Ok((row, given.collect()))
     }
 
-    /// The shell whose completions are asked for.
+    /// Returns the shell for which completions are requested.
     pub(crate) fn completions(&self) -> Option<Shell> {
         self.0.subcommand_matches(COMPLETIONS)?.get_one("shell").copied()
     }
 
-    /// Whether an admin key is to be made: the one command that makes a store where there is none.
+    /// Returns whether the command is `create-admin-key`, the only one that creates a missing store.
     pub(crate) fn is_create_admin_key(&self) -> bool {
         self.0.subcommand_name() == Some(CREATE_ADMIN_KEY)
     }
 
-    /// The name and the scope of the admin key, if one is to be made.
+    /// Returns the name and the scope of the admin key to create, if the command is `create-admin-key`.
     pub(crate) fn admin_key(&self) -> Result<Option<(Name, &'static str)>, CliError> {
         let Some(matches) = self.0.subcommand_matches(CREATE_ADMIN_KEY) else { return Ok(None) };
         let name = matches.get_one::<String>("name").map_or("", String::as_str);
@@ -67,20 +67,21 @@ impl ParsedArgs {
         Ok(Some((name, if matches.get_flag("platform") { "platform" } else { "admin" })))
     }
 
-    /// The tenant to work in, if one is named.
+    /// Returns the tenant to work in, if given.
     pub(crate) fn tenant(&self) -> Result<Option<TenantId>, CliError> {
         let wrong = |_| CliError::usage("--tenant must begin with a letter or digit and hold only a-z, 0-9, _ and -");
         self.option("tenant").map(|text| text.parse().map_err(wrong)).transpose()
     }
 
-    /// The options that lead to the same place again: the server and the tenant that the command line names.
+    /// Returns the options that select the same server and tenant, as given on the command line.
     pub(crate) fn place(&self) -> Result<String, CliError> {
         let server = self.option(SERVER.variable()).map(|server| format!(" --server {server}"));
         let tenant = self.tenant()?.map(|tenant| format!(" --tenant {tenant}"));
         Ok([server, tenant].into_iter().flatten().collect())
     }
 
-    /// The gateway to work on, if one is named; a store that is named on the line counts before a variable.
+    /// Returns the URL of the gateway to use, if given. A store given on the command line takes precedence over the
+    /// environment variable.
     pub(crate) fn server(&self) -> Result<Option<String>, CliError> {
         let named = ["DALSTON_STORE", "redis-url"].iter().any(|name| self.option(name).is_some());
         match self.option(SERVER.variable()) {
@@ -92,19 +93,19 @@ impl ParsedArgs {
         }
     }
 
-    /// What is given for a setting of the command line's own, by a flag, a variable or a file.
+    /// Returns the value of a setting of the command line itself, from a flag, a variable or a file.
     pub(crate) fn given(&self, setting: &SettingRow) -> Result<Option<String>, CliError> {
         let value = setting.value(&|name| self.setting(name)).map_err(CliError::usage)?;
         Ok(value.map(|value| value.text))
     }
 
-    /// A text option, wherever on the line it stands.
+    /// Returns a text option, at whatever position of the command line.
     pub(crate) fn option(&self, name: &str) -> Option<String> {
         let (_, matches) = self.innermost();
         matches.try_get_one::<String>(name).ok().flatten().cloned()
     }
 
-    /// The value of a variable: by the flag of its name, or as it is set.
+    /// Returns the value of a variable, from the flag of its name or from the environment.
     pub(crate) fn setting(&self, name: &str) -> Option<String> {
         let redis = (name == "DALSTON_STORE").then(|| self.option("redis-url")).flatten();
         redis.or_else(|| self.option(name)).or_else(|| variable(name))
@@ -115,7 +116,7 @@ impl ParsedArgs {
         self.flag("yes")
     }
 
-    /// How answers are drawn.
+    /// Returns the output style.
     pub(crate) fn style(&self) -> OutputStyle {
         match (self.flag("json"), self.flag("quiet"), io::stdout().is_terminal()) {
             (true, _, _) => OutputStyle::Json,
@@ -131,7 +132,7 @@ impl ParsedArgs {
         self.innermost().1.get_flag(name)
     }
 
-    /// The words of the command, and what was matched behind them.
+    /// Returns the words of the command, and the matches of its innermost subcommand.
     fn innermost(&self) -> (Vec<&str>, &ArgMatches) {
         let (mut words, mut matches) = (Vec::new(), &self.0);
         while let Some((word, inner)) = matches.subcommand() {
@@ -142,28 +143,29 @@ impl ParsedArgs {
     }
 }
 
-/// A variable of the environment. What is not UTF-8 is there as well, to be refused.
+/// Returns an environment variable. A value that is not UTF-8 is returned lossily converted, so that it is rejected and
+/// not ignored.
 fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the one place where the CLI reads the environment")]
     let value = env::var_os(name);
     value.map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The names of all variables.
+/// Returns the names of all environment variables.
 pub(crate) fn variables() -> impl Iterator<Item = String> {
     #[expect(clippy::disallowed_methods, reason = "and their names")]
     let variables = env::vars_os();
     variables.map(|(name, _)| name.to_string_lossy().into_owned())
 }
 
-/// The completions for a shell.
+/// Returns the completion script for a shell.
 pub(crate) fn completions(registry: &Registry, shell: Shell) -> Vec<u8> {
     let mut out = Vec::new();
     generate(shell, &mut tree(registry), "dalston", &mut out);
     out
 }
 
-/// The tree of commands and options: the registry's rows, and what only a command line has.
+/// Returns the clap command tree: the registry's commands, and those that only the command line has.
 pub fn tree(registry: &Registry) -> Command {
     let mut root = Command::new("dalston")
         .about("API keys, tenants and jobs: on the store itself (--store), or on a running gateway (--server)")
@@ -196,13 +198,14 @@ pub fn tree(registry: &Registry) -> Command {
     root
 }
 
-/// The root with this subcommand in place of the one of the same name.
+/// Adds the subcommand, or replaces the one with the same name.
 fn replace(root: Command, group: Command) -> Command {
     let name = group.get_name().to_owned();
     if root.find_subcommand(&name).is_some() { root.mut_subcommand(name, |_| group) } else { root.subcommand(group) }
 }
 
-/// The command of a row: an option for each parameter; the one that is required may stand alone.
+/// Returns the clap command of a specification: an option for each parameter. A single required parameter may also be
+/// given without its option name.
 fn command(row: &CommandSpec, word: &'static str) -> Command {
     let options = row.parameters.iter().map(|parameter| {
         Arg::new(parameter.name.clone())
@@ -225,7 +228,7 @@ fn command(row: &CommandSpec, word: &'static str) -> Command {
     if row.example.is_empty() { command } else { command.after_help(format!("Example: {}", example(row))) }
 }
 
-/// The example of a row, its arguments as options.
+/// Returns the example of a command, with its arguments as options.
 fn example(row: &CommandSpec) -> String {
     let options = row.parameters.iter().fold(row.example.to_owned(), |text, parameter| {
         text.replace(&format!("{}=", parameter.name), &format!("--{} ", parameter.name.replace('_', "-")))
@@ -233,7 +236,7 @@ fn example(row: &CommandSpec) -> String {
     format!("dalston {} {options}", row.name.replace('.', " "))
 }
 
-/// The words of a command that help is wanted on.
+/// Returns the argument of `help`: the words of a command.
 fn help_on() -> Arg {
     Arg::new("command").num_args(0..).value_name("COMMAND").help("A command to explain, such as keys create")
 }
@@ -251,13 +254,13 @@ fn create_admin_key() -> Command {
         .arg(Arg::new("redis-url").long("redis-url").value_name("URL").help("The store, as --store"))
 }
 
-/// Options that every command takes.
+/// Returns the options of every command.
 fn everywhere() -> impl Iterator<Item = Arg> {
     let settings = SETTINGS.iter().map(|it| {
         let help = format!("{} [{}]", it.meaning, it.variable());
         let shown = matches!(it.variable(), "DALSTON_STORE" | "DALSTON_DATA_DIR");
         let flag = Arg::new(it.variable()).long(it.flag()).help(help).value_name("VALUE").hide(!shown).global(true);
-        // A switch may stand alone: a word behind it is the command's.
+        // A switch may have no value: the word after it belongs to the command.
         let switch = it.default == "false";
         if switch { flag.num_args(0..=1).require_equals(true).default_missing_value("true") } else { flag }
     });
@@ -293,7 +296,7 @@ fn alone(parameter: &Parameter) -> String {
     format!("{} alone", parameter.name)
 }
 
-/// Whether `--name` without a value means true.
+/// Returns whether `--name` without a value means true.
 fn is_switch(parameter: &Parameter) -> bool {
     parameter.schema["type"] == "boolean"
 }

@@ -13,7 +13,7 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// Opens the backend that the command line names; by default the store of the settings.
+    /// Opens the backend given on the command line; by default the store of the settings.
     pub(crate) async fn open(given: &ParsedArgs) -> Result<Self, CliError> {
         match given.server()? {
             Some(url) => RemoteBackend::new(&url, given.given(&API_KEY)?, given.tenant()?).map(Self::Remote),
@@ -21,7 +21,7 @@ impl Backend {
         }
     }
 
-    /// Where the gateway is reached; of a store, by its settings.
+    /// Returns the URL of the gateway; for a store, the one given by its settings.
     pub(crate) fn url(&self) -> &str {
         match self {
             Self::Local(local) => local.url(),
@@ -42,7 +42,7 @@ impl Backend {
         }
     }
 
-    /// Makes the tenant unless it is there.
+    /// Creates the tenant unless it exists.
     pub(crate) async fn ensure_tenant(&self, registry: &Registry) -> Result<(), CliError> {
         match self {
             Self::Local(local) => local.ensure_tenant().await,

@@ -13,7 +13,7 @@ pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "dalston: warning: {text}");
 }
 
-/// A refusal or a failure.
+/// An error with a text for the user; its code determines the exit code.
 #[derive(Debug)]
 pub(crate) struct CliError {
     code: ErrorCode,
@@ -21,28 +21,29 @@ pub(crate) struct CliError {
 }
 
 impl CliError {
-    /// A refusal of this code.
+    /// Returns an error with this code.
     pub(crate) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
 
-    /// The command line is wrong.
+    /// Returns an error for a wrong command line.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, text)
     }
 
-    /// It did not work.
+    /// Returns an error for a failure.
     pub(crate) fn failed(text: impl Into<String>) -> Self {
         Self::new(ErrorCode::Internal, text)
     }
 
-    /// The store or the server cannot be reached.
+    /// Returns an error for a store or gateway that cannot be reached.
     pub(crate) fn unreachable(text: impl Into<String>) -> Self {
         Self::new(ErrorCode::Unavailable, text)
     }
 
-    /// `row` was done at `place` of the command line, but the secret that it made could not be written to whoever was to read it. Names the commands
-    /// that give the thing another secret, or take it away.
+    /// Returns the error for a command that succeeded but whose secret could not be written to the output. Names the
+    /// commands that issue another secret or remove the resource; `place` holds the options that select the same
+    /// backend and tenant.
     pub(crate) fn unread(
         registry: &Registry,
         row: &CommandSpec,
@@ -58,12 +59,12 @@ impl CliError {
         Self::failed(if id.is_empty() { lost } else { format!("{lost}. Its id is {id}: {}", ways.join(" or ")) })
     }
 
-    /// Whether it is there already, or in a state that does not allow it.
+    /// Returns whether the resource already exists, or is in a state that does not allow the command.
     pub(crate) fn is_conflict(&self) -> bool {
         self.code == ErrorCode::Conflict
     }
 
-    /// 0 done, 1 failed, 2 wrong use, 3 refused, 4 not found, 5 unreachable.
+    /// Returns the exit code: 0 success, 1 failure, 2 wrong usage, 3 refused, 4 not found, 5 unreachable.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self.code {
             ErrorCode::InvalidRequest => 2,

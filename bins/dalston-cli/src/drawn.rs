@@ -2,12 +2,12 @@
 
 use dalston_command::AnyAnswer;
 
-/// An answer, whichever way it came.
+/// An answer from either backend.
 pub(crate) struct RenderedAnswer {
     /// The answer of the command, without the secret.
     pub(crate) answer: AnyAnswer,
-    /// The secret that was made, by its name.
+    /// The secret that was issued, with the name of its field.
     pub(crate) secret: Option<(&'static str, String)>,
-    /// The cursor of the next page.
+    /// Cursor of the next page.
     pub(crate) next: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The command line, generated from the registry. Works on the store itself or on a running gateway.
+//! Command line, generated from the registry. Works on the store directly or through a running gateway.
 
 mod admin_key;
 mod args;
@@ -27,13 +27,13 @@ pub async fn main(registry: &Registry) -> ExitCode {
     let given = match ParsedArgs::read(registry) {
         Ok(given) => given,
         Err(error) => {
-            // Help and version come this way too, and are no errors.
+            // clap reports help and version as errors too; they exit with 0.
             let code = if error.use_stderr() { 2 } else { 0 };
             let _ = error.print();
             return ExitCode::from(code);
         }
     };
-    // On the heap: all the parts of a gateway are in it.
+    // Boxed because the future is large: it contains all parts of a gateway.
     match Box::pin(run(registry, &given)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
@@ -76,12 +76,12 @@ async fn run(registry: &Registry, given: &ParsedArgs) -> Result<(), CliError> {
     done
 }
 
-/// Draws an answer to standard output.
+/// Writes an answer to standard output, and a hint at the next page to standard error.
 fn show(registry: &Registry, row: &CommandSpec, answer: &RenderedAnswer, given: &ParsedArgs) -> Result<(), CliError> {
     let mut out = Vec::new();
     render::answer(row, answer, given.style(), &mut out)?;
     deliver(registry, row, answer, given, &out)?;
-    // Goes to standard error: a program that reads standard output has only a part of the list.
+    // Goes to standard error: a program that reads standard output would otherwise parse it as a part of the list.
     if let Some(cursor) = &answer.next {
         writeln!(io::stderr(), "There is more: --cursor {}", shown(cursor))?;
     }
@@ -106,14 +106,15 @@ fn deliver(
     }
 }
 
-/// Writes to standard output, and to whatever is behind it.
+/// Writes to standard output and flushes it.
 fn write(out: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(out)?;
     stdout.flush()
 }
 
-/// Asks before what cannot be undone.
+/// Asks for confirmation of an irreversible command, unless `--yes` is given. Fails when standard input is not a
+/// terminal.
 fn confirmed(row: &CommandSpec, given: &ParsedArgs) -> Result<(), CliError> {
     if row.effect != Effect::Irreversible || given.says_yes() {
         return Ok(());

@@ -12,7 +12,7 @@ use dalston_runtime::{Log, Overrides, Runtime, Settings, StoreUrl, init_logging}
 use dalston_service::IssuedSecret;
 use std::path::Path;
 
-/// An open store, and who works on it.
+/// An open store, and the caller that commands run as.
 pub(crate) struct LocalBackend {
     runtime: Runtime,
     caller: Caller,
@@ -21,11 +21,11 @@ pub(crate) struct LocalBackend {
 }
 
 impl LocalBackend {
-    /// Opens the store of the settings.
+    /// Opens the store given by the settings.
     pub(crate) async fn open(given: &ParsedArgs) -> Result<Self, CliError> {
         let mut settings =
             Settings::read(&|variable| given.setting(variable)).map_err(|error| CliError::usage(error.to_string()))?;
-        // The log is for what goes wrong: a person reads the answer.
+        // The log is limited to errors by default, because a person reads the output.
         let level = if given.setting("DALSTON_LOG").is_some() { &settings.log } else { "error" };
         let log = init_logging(level, settings.log_json, settings.mask.clone())
             .map_err(|error| CliError::usage(format!("{error:#}")))?;
@@ -51,12 +51,12 @@ impl LocalBackend {
         Ok(Self { runtime, caller, url: settings.url(settings.listen), _log: log })
     }
 
-    /// Where a gateway with these settings is reached.
+    /// Returns the URL at which a gateway with these settings is reached.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Runs a command, in a tenant that there is.
+    /// Runs a command. Fails when the tenant does not exist.
     pub(crate) async fn invoke(
         &self,
         registry: &Registry,
@@ -72,7 +72,7 @@ impl LocalBackend {
         Ok(RenderedAnswer { answer, secret, next })
     }
 
-    /// Makes the tenant unless it is there.
+    /// Creates the tenant unless it exists.
     pub(crate) async fn ensure_tenant(&self) -> Result<(), CliError> {
         let permit = self.caller.permit().map_err(refused)?;
         Ok(self.runtime.services.tenants.ensure(&permit, permit.tenant().clone()).await?)
@@ -84,7 +84,7 @@ impl LocalBackend {
     }
 }
 
-/// What `help` answers here. It needs no store.
+/// Returns the answer of `help` for the local operator. Needs no store.
 pub(crate) fn help(registry: &Registry, given: &ParsedArgs) -> Result<RenderedAnswer, CliError> {
     let operator = Principal::operator(given.tenant()?.unwrap_or_default());
     Ok(RenderedAnswer { answer: registry.help(&operator)?, secret: None, next: None })
@@ -94,10 +94,10 @@ fn refused(refusal: RejectionReason) -> CliError {
     CliError::new(refusal.code(), refusal.detail())
 }
 
-/// Fails if the database does not exist: opening would create it, so a command in the wrong folder would answer from an
-/// empty one.
+/// Fails if the database does not exist. Opening would create it, so a command in the wrong folder would show an empty
+/// store.
 fn there_is_one(path: &Path, given: &ParsedArgs) -> Result<(), CliError> {
-    // What cannot be told is left to the opening.
+    // If the check itself fails, opening the store reports the error.
     if given.is_create_admin_key() || path.try_exists().unwrap_or(true) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The command line: drawn from the registry, on the store itself or on a running gateway.
+//! Command line, generated from the registry. Works on the store directly or through a running gateway.
 
 use dalston_command::Registry;
 use std::process::ExitCode;

@@ -7,19 +7,19 @@ use dalston_model::TenantId;
 use dalston_service::NewSecret;
 use serde_json::Value;
 
-/// A gateway, and the key for it.
+/// A running gateway, with a client that has the key.
 pub(crate) struct RemoteBackend {
     client: Client,
     tenant: Option<TenantId>,
 }
 
 impl RemoteBackend {
-    /// Its URL, without a slash at the end.
+    /// Returns the gateway's URL, without a trailing slash.
     pub(crate) fn url(&self) -> &str {
         self.client.url()
     }
 
-    /// The gateway at `url`.
+    /// Returns a backend for the gateway at `url`. Fails when the key is missing or unusable, or the URL is invalid.
     pub(crate) fn new(url: &str, key: Option<String>, tenant: Option<TenantId>) -> Result<Self, CliError> {
         let key = key.ok_or_else(|| CliError::usage("--server needs a key in DALSTON_API_KEY"))?;
         let client = Client::new(url, &key).map_err(|error| match error {
@@ -34,17 +34,17 @@ impl RemoteBackend {
         Ok(Self { client, tenant })
     }
 
-    /// Runs a command by its route.
+    /// Runs a command by its HTTP route.
     pub(crate) async fn invoke(&self, row: &CommandSpec, arguments: Arguments) -> Result<RenderedAnswer, CliError> {
         self.ask(row, arguments, self.tenant.clone()).await
     }
 
-    /// Makes the tenant that was named, unless it is there.
+    /// Creates the given tenant unless it exists.
     pub(crate) async fn ensure_tenant(&self, registry: &Registry) -> Result<(), CliError> {
         let Some(tenant) = &self.tenant else { return Ok(()) };
         let row = registry.row("tenants.create").ok_or_else(|| CliError::failed("there is no tenants.create"))?;
         let arguments = Arguments::from_iter([("id".to_owned(), tenant.as_str().into())]);
-        // Not in the tenant that is not there yet.
+        // The request is not made in that tenant, because it does not exist yet.
         match self.ask(row, arguments, None).await {
             Err(fault) if !fault.is_conflict() => Err(fault),
             _ => Ok(()),
@@ -60,7 +60,7 @@ impl RemoteBackend {
         let call = Call::new(method(row.route.method), row.route.pattern).with_all(arguments);
         let reply = self.client.clone().in_tenant(tenant).call::<Value>(call).await;
         let mut reply = reply.map_err(|error| self.fault(error))?;
-        // No answer has more than one of them.
+        // An answer contains at most one secret.
         let data = &mut reply.output;
         let secret = NewSecret::NAMES
             .into_iter()

@@ -6,7 +6,7 @@ use dalston_model::{Clock, SystemClock};
 use serde_json::Value;
 use std::io::{self, Write};
 
-/// Draws the answer of a command.
+/// Writes the answer of a command in the given style.
 pub(crate) fn answer(
     row: &CommandSpec,
     drawn: &RenderedAnswer,
@@ -82,7 +82,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// A key of this id, name and metadata.
+    /// Returns a key with this id and metadata, and hostile text in all other fields.
     fn key(id: &str, metadata: &Value) -> Value {
         json!({
             "id": id, "prefix": BAD, "name": BAD, "description": BAD, "tenant_id": BAD, "scopes": [BAD], "enabled": true,

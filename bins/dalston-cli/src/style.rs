@@ -1,16 +1,16 @@
-//! How answers are shown.
+//! Output styles.
 
 use crate::terminal::Terminal;
 
-/// How to draw.
+/// Style of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutputStyle {
-    /// For a person: tables, and colour if it is wanted.
+    /// For a person: tables, with colour if wanted.
     Terminal(Terminal),
-    /// For a pipe: tabs between columns.
+    /// For a pipe: columns separated by tabs.
     Plain,
     /// The JSON of the command.
     Json,
-    /// The secret alone, or ids.
+    /// Only the secret, or only ids.
     Quiet,
 }

@@ -5,30 +5,30 @@ use comfy_table::{
 };
 use dalston_command::{Block, Document, Span, Style, TextLine};
 
-/// A terminal as a drawing sees it.
+/// Properties of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminal {
-    /// Whether colour is wanted.
+    /// Whether to use colour.
     pub colour: bool,
-    /// Its columns.
+    /// Width in columns.
     pub width: u16,
 }
 
 impl Terminal {
-    /// As wide as one is that does not tell.
+    /// Width of a terminal that does not report one.
     const WIDTH: u16 = 80;
 
-    /// The one on standard output. Some say that they have no width at all.
+    /// Returns the terminal on standard output. Some terminals report a width of 0.
     pub(crate) fn here(colour: bool) -> Self {
         Self { colour, width: Table::new().width().filter(|width| *width > 0).unwrap_or(Self::WIDTH) }
     }
 
-    /// The width of help: as the terminal, and no wider than one reads with ease.
+    /// Returns the width of help text: that of the terminal, but at most 100 columns for readability.
     pub(crate) fn help_width() -> usize {
         Self::here(false).width.min(100).into()
     }
 
-    /// The drawing as text for this terminal.
+    /// Renders the document as text for this terminal.
     pub fn draw(self, drawing: &Document) -> String {
         let mut out = String::new();
         for block in &drawing.blocks {
@@ -50,7 +50,7 @@ impl Terminal {
         out
     }
 
-    /// A line from this column on, those that it is broken into from `indent` on.
+    /// Writes a line that starts at `column`. Continuation lines start at `indent`.
     fn line(self, line: &TextLine, column: usize, indent: usize, out: &mut String) {
         let mut pen = Pen { out, terminal: self, column, indent, tone: Style::Plain };
         for span in line {
@@ -61,7 +61,7 @@ impl Terminal {
         pen.end();
     }
 
-    /// Names in one column, values in another.
+    /// Writes names in one column and values in another.
     fn fields(self, fields: &[(String, TextLine)], out: &mut String) {
         let widest = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 2;
         for (name, value) in fields {
@@ -72,10 +72,10 @@ impl Terminal {
         }
     }
 
-    /// A table, where no word of it has to be broken for that; else its rows one below the other.
+    /// Writes a table, if no word has to be broken for it; otherwise each row as a list of fields.
     fn table(self, head: &[String], rows: &[Vec<TextLine>], out: &mut String) {
         let least = least(head, rows);
-        // A separator stands between columns, and none behind the last.
+        // There is a separator between columns, but none after the last.
         let all: usize = least.iter().map(|column| usize::from(*column) + 1).sum();
         if rows.is_empty() {
             self.line(&vec![Span::new(Style::Faint, "(none)")], 0, 0, out);
@@ -86,7 +86,7 @@ impl Terminal {
         }
     }
 
-    /// Each row as its fields, with a blank line between rows.
+    /// Writes each row as its fields, with a blank line between rows.
     fn records(self, head: &[String], rows: &[Vec<TextLine>], out: &mut String) {
         for (index, row) in rows.iter().enumerate() {
             if index > 0 {
@@ -118,7 +118,7 @@ impl Terminal {
         out.push('\n');
     }
 
-    /// A cell has one tone: the first in it that means something.
+    /// Returns a table cell. A cell has a single style: the first one that is not plain.
     fn cell(self, line: &TextLine) -> Cell {
         let cell = Cell::new(line.iter().map(|span| span.text.as_str()).collect::<String>());
         match tone(line) {
@@ -134,10 +134,10 @@ impl Terminal {
     }
 }
 
-/// On both sides of what a cell holds.
+/// Padding of a cell: one column on each side.
 const PADDING: u16 = 2;
 
-/// The columns of the terminal that each column of a table needs, so that none of its words is broken.
+/// Returns the width that each column of a table needs so that no word is broken.
 fn least(head: &[String], rows: &[Vec<TextLine>]) -> Vec<u16> {
     let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join("\n");
     let mut table = Table::new();
@@ -152,7 +152,7 @@ fn tone(line: &TextLine) -> Style {
     line.iter().map(|span| span.tone).find(|tone| *tone != Style::Plain).unwrap_or(Style::Plain)
 }
 
-/// The order for a tone: ECMA-48, "select graphic rendition".
+/// Returns the escape sequence of a style (ECMA-48, "select graphic rendition").
 const fn order(tone: Style) -> &'static str {
     match tone {
         Style::Plain => "",
@@ -165,7 +165,7 @@ const fn order(tone: Style) -> &'static str {
     }
 }
 
-/// Writes words, and breaks the line where the terminal ends.
+/// Writes words, and breaks lines at the width of the terminal.
 struct Pen<'a> {
     out: &'a mut String,
     terminal: Terminal,
@@ -176,7 +176,7 @@ struct Pen<'a> {
 
 impl Pen<'_> {
     fn word(&mut self, tone: Style, word: &str) {
-        // One column is kept free: a comma may follow.
+        // One column is kept free for a comma that may follow.
         let is_full = self.column + word.trim_end().chars().count() >= usize::from(self.terminal.width);
         if is_full && self.column > self.indent && self.out.ends_with(' ') {
             self.end();
@@ -232,7 +232,7 @@ mod tests {
 
     const ID: &str = "0192f0c1-2b7a-7c3e-9d41-5f6e7a8b9c0d";
 
-    /// A table of one row, with a long text in its last column.
+    /// Returns a table of one row with a long text in the last column.
     fn keys() -> Document {
         let row =
             [ID, "dk_0123456", "Read only", "jobs:read, jobs:write", "never", "some words that are too long for it"];
@@ -249,7 +249,7 @@ mod tests {
             {
                 assert!(drawn.contains(word), "{word} at {width} in\n{drawn}");
             }
-            // A record is broken between words only, so an id may reach beyond a narrower terminal.
+            // A record is broken only between words, so an id may exceed a narrow terminal.
             let longest = drawn.lines().map(|line| line.chars().count()).max().unwrap();
             assert!(longest <= usize::from(width.max(50)), "{longest} at {width} in\n{drawn}");
         }

@@ -1,4 +1,4 @@
-//! The gateway's program: settings in, a served app out.
+//! The gateway program: reads the settings and serves the app.
 
 use actix_web::rt::System;
 use anyhow::{Context, Result};
@@ -18,14 +18,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     harden();
-    // The same program decodes, in processes that it starts for that.
+    // This program also runs as the decoder: it starts itself in separate processes for that.
     if let Some(code) = decode_if_asked(env::args_os()) {
         return code;
     }
     match System::new().block_on(run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The causes in a line. A backtrace, which RUST_BACKTRACE would add, tells a person nothing.
+            // Print the chain of causes in one line. The backtrace that RUST_BACKTRACE would add does not help an
+            // operator.
             let _ = writeln!(stderr(), "dalston-gateway: {error:#}");
             ExitCode::FAILURE
         }
@@ -33,13 +34,13 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> Result<()> {
-    // A terminal that closes, and who means that settings are to be read anew, end nothing.
+    // SIGHUP, from a closing terminal or as a request to reload the settings, must not end the process.
     let _hangups = signal(SignalKind::hangup())?;
     let flags = SETTINGS.iter().flat_map(|setting| [Some(flag(setting)), file_flag(setting)]).flatten();
     let given = Command::new("dalston-gateway").version(env!("CARGO_PKG_VERSION")).args(flags).get_matches();
     let environment = environment();
     let mut settings = Settings::read(&|variable| {
-        // A flag has the name of the first variable of its setting only.
+        // Each setting has one flag, with the name of its first variable.
         let flag = given.try_get_one::<String>(variable).ok().flatten().cloned();
         flag.or_else(|| environment.get(variable).cloned())
     })?;
@@ -70,7 +71,8 @@ async fn run() -> Result<()> {
     Ok(serve(listener, gateway, &limits, signalled).await?)
 }
 
-/// The flag of a setting. One that is false unless it is set is a switch: its name alone means true.
+/// Returns the flag of a setting. A setting whose default is `false` is a switch: the flag without a value means
+/// `true`.
 fn flag(setting: &SettingRow) -> Arg {
     let default = if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
     let help = format!("{} [{}]{default}", setting.meaning, setting.variable());
@@ -78,14 +80,14 @@ fn flag(setting: &SettingRow) -> Arg {
     if setting.default == "false" { flag.num_args(0..=1).default_missing_value("true") } else { flag }
 }
 
-/// The flag of the file of a secret.
+/// Returns the flag that names the file of a secret, if the setting has one.
 fn file_flag(setting: &SettingRow) -> Option<Arg> {
     let variable = setting.file_variable(setting.variable())?;
     let help = format!("a file that holds --{} [{variable}]", setting.flag());
     Some(Arg::new(variable).long(format!("{}-file", setting.flag())).help(help).value_name("PATH"))
 }
 
-/// The environment. What is not UTF-8 is there as well, to be refused.
+/// Returns the environment. Text that is not UTF-8 is kept (in lossy form), so that the settings refuse it.
 fn environment() -> HashMap<String, String> {
     #[expect(clippy::disallowed_methods, reason = "the one place where the gateway reads the environment")]
     let variables = env::vars_os();
@@ -93,18 +95,19 @@ fn environment() -> HashMap<String, String> {
     variables.map(|(name, value)| (text(name), text(value))).collect()
 }
 
-/// No core file and no debugger: neither may show a secret (SEC-04). Where the kernel does not allow it, it stays as is.
+/// Disables core dumps and debuggers, which could reveal a secret (SEC-04). Errors are ignored: if the kernel refuses,
+/// the process runs without this protection.
 fn harden() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// How many files may be open: as many as the kernel lets this process have. `None`: any number.
+/// Raises the limit of open files to the maximum that the kernel allows, and returns it. `None`: unlimited.
 fn files() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
-    // Where the kernel does not allow it, it stays as is.
+    // If the kernel refuses, the limit stays as it is.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     getrlimit(Resource::Nofile).current
 }

@@ -1,4 +1,4 @@
-"""A Whisper model: the one that comes from PyPI, or any other that faster-whisper can load."""
+"""Loads a Whisper model: the one from PyPI, or any other that faster-whisper can load."""
 
 import dataclasses
 import os
@@ -12,12 +12,12 @@ import av
 from faster_whisper import WhisperModel
 
 BASE = "whisper-base"
-# What is raised at a file that cannot be decoded, and at a language that Whisper does not know.
+# Exceptions for a file that cannot be decoded, and for a language that Whisper does not know.
 REFUSED = (av.FFmpegError, ValueError)
 
 
 def base():
-    """The folder of Whisper base (MIT licence). PyPI has it in two packages: they are joined once, beside the packages."""
+    """Returns the folder of Whisper base (MIT licence). PyPI has it in two packages, which are joined once, in `share` of the environment."""
     folder = Path(sys.prefix, "share", BASE)
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -32,14 +32,14 @@ def base():
                     model.write(part.read_bytes())
             try:
                 new.rename(folder)
-            except OSError:  # Another process was faster.
+            except OSError:  # Another process has created it first.
                 if not folder.is_dir():
                     raise
     return str(folder)
 
 
 class Whisper:
-    """A model in memory. It transcribes one thing at a time: whoever uses it holds its lock."""
+    """A model in memory. It transcribes one file at a time: the caller must hold its lock."""
 
     def __init__(self, name=BASE):
         """`name`: `whisper-base`, the folder of a CTranslate2 model, or a name on the hub, which is then downloaded."""
@@ -50,9 +50,9 @@ class Whisper:
         self.model = WhisperModel(path, device="auto", compute_type="auto", cpu_threads=threads)
 
     def transcribe(self, audio, language=None, **options):
-        """The segments of a path, a file or samples at 16 kHz, one by one as they are found, and the facts of the audio.
+        """Transcribes a path, a file or samples at 16 kHz. Returns an iterator of segments, as they are found, and the properties of the audio.
 
-        `language`: `en`, `en-US`; `auto`, an empty one or none are found out.
+        `language`: `en`, `en-US`. It is detected for `auto`, an empty one or None.
         """
         language = (language or "auto").lower().split("-")[0]
         try:
@@ -63,7 +63,7 @@ class Whisper:
 
 
 def document(segments, info, task="transcribe"):
-    """What OpenAI calls verbose_json; the words stand in their segments, where there are any."""
+    """Returns the transcript in the format that OpenAI calls verbose_json. Words, if any, are in their segments."""
     segments = list(segments)
     text = "".join(segment["text"] for segment in segments).strip()
     return {"task": task, "language": info.language, "duration": info.duration, "text": text, "segments": segments}

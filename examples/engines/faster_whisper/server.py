@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server: for DALSTON_ENGINE_URL. It has no authentication: only the gateway should reach it."""
+"""An OpenAI-compatible transcription server, for DALSTON_ENGINE_URL. It does not authenticate clients: make it reachable for the gateway only."""
 
 import argparse
 import json
@@ -11,15 +11,15 @@ from multipart import parse_form_data
 
 from model import BASE, REFUSED, Whisper, document
 
-# Requests that are read, wait and are transcribed; any more are answered with 503.
+# Maximum number of requests that are being read, are waiting or are being transcribed; further ones get 503.
 PLACES = threading.BoundedSemaphore(8)
-# Bytes of an upload, which lies on the disk.
+# Maximum size of an upload in bytes. Uploads are stored on disk.
 MOST = 2**30
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 60  # Seconds that a client may take for its next bytes.
+    timeout = 60  # Seconds to wait for the next bytes of a client.
 
     def do_GET(self):
         if self.path != "/v1/models":
@@ -67,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, shaped(said, shape, times))
 
     def while_waited_for(self, segments):
-        """Ends with the client: the time of the model is for those who still wait."""
+        """Yields the segments until the client disconnects: the model must not work for clients that have gone."""
         for segment in segments:
             if select.select([self.connection], [], [], 0)[0] and not self.connection.recv(1, socket.MSG_PEEK):
                 raise ConnectionResetError("The client has gone")
@@ -88,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def shaped(said, shape, times):
-    """A transcript in the shape that was asked for."""
+    """Converts a transcript to the requested response format."""
     if shape == "text":
         return said["text"] + "\n"
     if shape == "json":

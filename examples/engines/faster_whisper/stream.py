@@ -1,6 +1,6 @@
-"""A worker of streams: it says what is being said while it is said. It registers at a gateway, or stands in DALSTON_WORKERS.
+"""A stream worker: transcribes live audio while it is spoken. It registers at a gateway, or is listed in DALSTON_WORKERS.
 
-DALSTON_API_KEY=… python stream.py --gateway http://localhost:8000, with a key of the scope `worker`.
+DALSTON_API_KEY=… python stream.py --gateway http://localhost:8000, with a key that has the scope `worker`.
 """
 
 import argparse
@@ -21,18 +21,18 @@ from websockets.sync.server import serve
 
 from model import BASE, Whisper
 
-RATE = 16_000  # Samples a second, as Whisper takes them.
-STEP = 1.0  # Seconds of new audio after which it looks again.
-PAUSE = 0.6  # Seconds of silence that end what was said. Whisper has 30 s at once: no utterance is longer than the other.
+RATE = 16_000  # Sample rate of Whisper, in samples per second.
+STEP = 1.0  # Seconds of new audio between two passes.
+PAUSE = 0.6  # Seconds of silence that end an utterance. Whisper processes 30 s at once, hence the maximum length of an utterance below.
 SPEECH = VadOptions(min_silence_duration_ms=int(PAUSE * 1000), max_speech_duration_s=25, speech_pad_ms=200)
-MOST_TEXT = 100_000  # Characters that `session.end` repeats, the first, and 20 for each segment: a message has at most 1 MiB.
-HEARTBEAT = 10  # Seconds: a worker that is silent for thirty is forgotten.
-# What ffmpeg calls the encodings, and the bytes of a sample.
+MOST_TEXT = 100_000  # Budget of `session.end` in characters, counting 20 for each segment; it repeats only the beginning of the transcript. A message has at most 1 MiB.
+HEARTBEAT = 10  # Seconds. The registration of a worker expires after thirty seconds without a heartbeat.
+# The names of the encodings in ffmpeg, and the number of bytes per sample.
 ENCODINGS = {"pcm_s16le": ("pcm_s16le", 2), "pcm_f32le": ("pcm_f32le", 4), "mulaw": ("pcm_mulaw", 1), "alaw": ("pcm_alaw", 1)}
 
 
 class Samples:
-    """Turns bytes of an encoding and a rate into samples of Whisper."""
+    """Decodes and resamples audio of one encoding and sample rate to samples for Whisper."""
 
     def __init__(self, encoding, rate):
         name, self.width = ENCODINGS[encoding]
@@ -51,13 +51,13 @@ class Samples:
 
 
 class Ear:
-    """What a session has heard and not yet said."""
+    """The state of a session: audio that is not yet transcribed, and the segments so far."""
 
     def __init__(self, whisper, query):
         self.whisper, self.id, self.language = whisper, query["session_id"], query["language"]
         self.samples = Samples(query["encoding"], int(query["sample_rate"]))
         self.audio = np.empty(0, np.float32)
-        # Seconds: where `audio` begins, when to look again, before when no guess is made.
+        # In seconds of the stream: the start of `audio`, the time of the next pass, and the time before which no partial transcript is made.
         self.before = self.due = self.rest = 0.0
         self.speaks = False
         self.spoken, self.segments, self.left = 0.0, [], MOST_TEXT
@@ -70,14 +70,14 @@ class Ear:
         self.audio = self.audio[samples:]
 
     def hear(self, data):
-        """Takes audio, and says what there is to say each second."""
+        """Adds audio. Yields the messages of a pass, once per STEP of audio."""
         self.audio = np.concatenate([self.audio, self.samples.read(data)])
         if self.heard() >= self.due:
             self.due = self.heard() + STEP
             yield from self.look()
 
     def look(self, is_all=False):
-        """Says what was said so far: it stands once a pause follows it, or nothing more comes."""
+        """Yields messages on the speech so far. Speech is final once a pause follows it or the audio has ended (`is_all`)."""
         length, done = len(self.audio), 0
         found = get_speech_timestamps(self.audio, SPEECH) if length else []
         for at, speech in enumerate(found):
@@ -91,7 +91,7 @@ class Ear:
                 break
             clock = time.monotonic()
             said = self.transcribe(self.audio[start:end], began, stands)
-            # Guesses take half of the time at most, so that a slow machine does not fall behind for them.
+            # Partial transcripts take at most half of the time, so that a slow machine does not fall behind because of them.
             self.rest = self.heard() + 2 * (time.monotonic() - clock)
             if stands:
                 self.speaks, done = False, end
@@ -101,15 +101,15 @@ class Ear:
                 yield {"type": "transcript.final", **said}
             elif said["text"]:
                 yield {"type": "transcript.partial", **said}
-        if self.speaks and not found:  # It was no speech after all.
+        if self.speaks and not found:  # The detector has revised its result: it was not speech.
             self.speaks = False
             yield {"type": "vad.speech_end", "timestamp": round(self.heard(), 3)}
-        # Of silence the end is kept: a word may begin in it.
+        # The last half second of silence is kept, because a word may begin in it.
         self.forget(length if is_all else done if found else max(0, length - RATE // 2))
 
     def transcribe(self, audio, began, stands):
         with self.whisper.lock:
-            # What may still change is done the fast way.
+            # Partial transcripts use fast settings, because they may still change.
             options = {"word_timestamps": True} if stands else {"beam_size": 1, "temperature": 0, "without_timestamps": True}
             segments = list(self.whisper.transcribe(audio, self.language, condition_on_previous_text=False, **options)[0])
         text = "".join(segment["text"] for segment in segments).strip()
@@ -168,13 +168,13 @@ def session(socket, whisper):
             if order["type"] == "end":
                 return say(ear.ended())
     except ConnectionClosed:
-        pass  # The gateway has gone: nobody listens.
+        pass  # The gateway has disconnected.
     except (KeyError, ValueError) as error:
         say({"type": "error", "code": "worker_failed", "message": f"The stream cannot be transcribed: {error}", "recoverable": False})
 
 
 def register(gateway, name, about):
-    """Tells the gateway again and again that the worker lives. One that is away may be back the next time."""
+    """Renews the registration at the gateway at each heartbeat. A gateway that cannot be reached may be back the next time."""
     headers = {"Authorization": f"Bearer {os.environ['DALSTON_API_KEY']}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{gateway}/v1/workers/{name}", json.dumps(about).encode(), headers, method="PUT")
     while True:
@@ -197,7 +197,7 @@ def main():
     whisper, places = Whisper(asked.model), threading.BoundedSemaphore(asked.capacity)
 
     def one(socket):
-        # One too many, or from somebody else than the gateway: it goes elsewhere.
+        # The capacity is exceeded, perhaps by a client other than the gateway. 1013: try again later.
         if not places.acquire(blocking=False):
             return socket.close(1013)
         try:

@@ -1,4 +1,4 @@
-"""A command that transcribes a file and prints one JSON document: for DALSTON_ENGINE_COMMAND."""
+"""Transcribes an audio file and prints the transcript as one JSON document. For DALSTON_ENGINE_COMMAND."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ asked = parser.parse_args()
 try:
     whisper = Whisper(asked.model)
 except Exception as error:
-    # Not for want of good audio: with this code the gateway keeps the job and tries again.
+    # The audio is not the cause: with this exit code the gateway keeps the job and retries it.
     print(f"the model {asked.model} cannot be loaded: {error}", file=sys.stderr)
     sys.exit(127)
 try:

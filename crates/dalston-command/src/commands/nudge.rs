@@ -4,23 +4,23 @@ use dalston_service::{NudgeAuthor, NudgeView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The longest message in characters.
+/// Maximum length of a message in characters.
 const LONGEST: usize = 4_096;
 
-/// Send a message to the administrators, over the chat.
+/// Send a message to the administrators over the chat.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Nudge {
-    /// What to say, or what a language model writes about: 1 to 4096 characters.
+    /// Text, or topic for the language model, 1 to 4096 characters.
     #[schemars(length(min = 1, max = 4096))]
     message: String,
-    /// Who words it: direct sends it as it is, llm has a language model write it.
+    /// Wording: direct sends the text as it is, llm lets a language model write it; direct by default.
     #[serde(default, rename = "type")]
     kind: NudgeKind,
-    /// The chat id of one administrator; unless told, all.
+    /// Chat id of one administrator; all administrators by default.
     user_id: Option<i64>,
 }
 
-/// Who words a nudge.
+/// Author of the wording of a nudge.
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum NudgeKind {

@@ -1,4 +1,4 @@
-//! `usage`, and what `keys.usage`, `keys.quota` and `tenants.quota` have in common with it.
+//! The `usage` command, and what `keys.usage`, `keys.quota` and `tenants.quota` share with it.
 
 use crate::{
     Block, Command, CommandAnswer, CommandContext, Document, Effect, HttpRoute, Method, Span, Style, TextLine,
@@ -11,7 +11,9 @@ use dalston_work::{Quota, QuotaKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-/// Show the tenant's audio: seconds of jobs and of streams on each of the last thirty days, and how much it may.
+/// Show the audio usage and the quotas of your tenant.
+///
+/// Usage is in seconds, of jobs and of streams, on each of the last 30 days.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct ShowTenantUsage {}
 
@@ -40,7 +42,7 @@ impl Command for ShowTenantUsage {
     }
 }
 
-/// The fields of a quota, for people.
+/// Returns the fields of a quota for people.
 pub(crate) fn quota_fields(quota: &QuotaView) -> Vec<(String, TextLine)> {
     let shown = |limit: Option<u64>| match limit {
         Some(number) => Span::plain(&grouped(number)),
@@ -55,23 +57,23 @@ pub(crate) fn quota_fields(quota: &QuotaView) -> Vec<(String, TextLine)> {
     fields.map(|(name, limit)| (name.to_owned(), vec![shown(limit)])).into()
 }
 
-/// Whole seconds, of jobs and of streams.
+/// Returns the seconds of jobs and of streams, rounded to whole seconds.
 pub(crate) fn seconds(audio: AudioSeconds) -> [u64; 2] {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
     let whole = |seconds: f64| seconds.round() as u64;
     [whole(audio.jobs), whole(audio.streams)]
 }
 
-/// A limit of each kind. None at all is no limit.
+/// A limit for each kind of quota. An omitted or null limit means no limit.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct QuotaArguments {
-    /// Seconds of audio a day (UTC), of jobs and streams together.
+    /// Seconds of audio per day (UTC), jobs and streams together, 0 to 1000000; null for no limit.
     #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
     seconds_per_day: Option<Limit>,
-    /// Jobs that have not ended, at once.
+    /// Concurrent jobs that have not ended, 0 to 1000000; null for no limit.
     #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
     concurrent_jobs: Option<Limit>,
-    /// Open streams, at once.
+    /// Concurrent open streams, 0 to 1000000; null for no limit.
     #[schemars(with = "Option<u32>", range(min = 0, max = Limit::MAX))]
     concurrent_streams: Option<Limit>,
 }
@@ -86,7 +88,7 @@ impl From<QuotaArguments> for Quota {
     }
 }
 
-/// A limit: 0, which lets nothing through, to 1,000,000.
+/// A limit from 0, which blocks everything, to 1,000,000.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit(u32);
 

@@ -5,7 +5,7 @@ use dalston_service::{CallerView, KeyView, ServiceResult, Services};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Show who you are: your key, its tenant, its scopes.
+/// Show the authenticated caller: its key, tenant and scopes.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Whoami {}
 

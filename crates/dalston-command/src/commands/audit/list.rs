@@ -7,38 +7,39 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
 
-/// List what was done, newest first: who did it, through which door, from where. Of your tenant; platform callers see
-/// all.
+/// List the audit records of your tenant, newest first.
+///
+/// A record names the action, the actor, the door (interface) and the address. Platform callers see all tenants.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct List {
     #[expect(clippy::doc_markdown, reason = "help shows it as it stands")]
-    /// Who did it: the id of a key, chat_admin: and the id of a user, or master, operator, gateway.
+    /// Actor: the id of a key, chat_admin: and the id of a user, or master, operator, gateway.
     #[schemars(length(max = 100))]
     actor: Option<String>,
-    /// What was done.
+    /// Action.
     #[schemars(with = "Option<ActionSchema>")]
     action: Option<String>,
-    /// Not before this time: RFC 3339 with a zone.
+    /// Earliest time, inclusive: RFC 3339 with a time zone.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     since: Option<Timestamp>,
-    /// Before this time: RFC 3339 with a zone.
+    /// Latest time, exclusive: RFC 3339 with a time zone.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     until: Option<Timestamp>,
-    /// How many items: 1 to 100.
+    /// Maximum number of items, 1 to 100; 20 by default.
     #[serde(default, deserialize_with = "page::limit")]
     #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
     limit: Option<PageLimit>,
-    /// Where the page begins: the cursor that the page before gave.
+    /// Start of the page: the cursor that the previous page returned. The first page by default.
     #[schemars(length(max = 100))]
     cursor: Option<String>,
 }
 
-/// Every action that a record may name.
+/// Returns all actions that an audit record may have.
 fn actions() -> impl Iterator<Item = Action> {
     KeyAction::ALL.iter().chain(WorkAction::ALL).copied()
 }
 
-/// The schema of an action.
+/// JSON Schema of an action.
 struct ActionSchema;
 
 impl JsonSchema for ActionSchema {
@@ -93,12 +94,12 @@ impl Command for List {
     }
 }
 
-/// Who or what, by kind and id: `key:0192…`, `operator`.
+/// Formats an actor or target by kind and id: `key:0192…`, `operator`.
 fn named(party: &PartyView) -> String {
     party.id.as_ref().map_or_else(|| party.kind.clone(), |id| format!("{}:{id}", party.kind))
 }
 
-/// The number in a cursor: records have no other order.
+/// Returns the sequence number in a cursor. It is the only order of audit records.
 fn before(cursor: Option<&str>) -> ServiceResult<Option<u64>> {
     match page::request(None, cursor, None)?.start {
         Start::After(cursor) => {

@@ -1,4 +1,4 @@
-//! The commands on the audit log.
+//! Commands on the audit log.
 
 pub(crate) mod list;
 pub(crate) mod verify;

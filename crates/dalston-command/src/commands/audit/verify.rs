@@ -5,13 +5,13 @@ use dalston_service::{ChainHead, ServiceError, ServiceResult, VerifiedView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Verify the audit log: that no record was changed, taken out or put in since it was written.
+/// Verify the audit log: that no record was changed, removed or inserted later.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Verify {
-    /// The head that an earlier verification gave, SEQ:HASH: it must still be there, or the end was cut off.
+    /// Head that an earlier verification returned, SEQ:HASH. Detects that the end of the log was cut off.
     #[schemars(length(max = 100))]
     head: Option<String>,
-    /// The number of the first linked record, on a store that is older than the chain.
+    /// Number of the first chained record, if the store is older than the chain; 0 by default.
     first: Option<u64>,
 }
 

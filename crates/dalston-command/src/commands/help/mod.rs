@@ -12,7 +12,7 @@ use view::{CommandView, RouteView};
 
 pub(crate) use view::{HelpView, Who};
 
-/// List the commands and routes that you may use, with their parameters and an example each.
+/// List the commands and routes that you may use, with parameters and examples.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Help {}
 
@@ -56,7 +56,7 @@ impl Command for Help {
     }
 }
 
-/// How to read the list, by a command of the caller's own.
+/// Explains the notation of the list, with one of the caller's own commands as example.
 fn legend(commands: &[CommandView]) -> String {
     let legend = "* must be given.";
     match commands.iter().find_map(|command| command.name.split_once('.')) {
@@ -65,7 +65,7 @@ fn legend(commands: &[CommandView]) -> String {
     }
 }
 
-/// The commands by their noun, in the order in which it first appears.
+/// Groups the commands by noun, in the order in which each noun first appears.
 fn groups(commands: &[CommandView]) -> Vec<(&str, Vec<&CommandView>)> {
     let mut groups: Vec<(&str, Vec<&CommandView>)> = Vec::new();
     for command in commands {
@@ -78,7 +78,7 @@ fn groups(commands: &[CommandView]) -> Vec<(&str, Vec<&CommandView>)> {
     groups
 }
 
-/// A command as it is typed, what it does, an example.
+/// Formats a command: as it is typed, its summary, an example.
 fn lines(command: &CommandView) -> Vec<Block> {
     let slash = command.slash();
     let mut typed = vec![Span::plain("  "), Span::new(Style::Strong, &slash)];

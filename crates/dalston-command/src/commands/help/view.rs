@@ -8,68 +8,68 @@ use serde_json::Value;
 /// The commands and routes that a caller may use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct HelpView {
-    /// Who asks, in a line.
+    /// The caller, in one line.
     pub(crate) caller: String,
     /// The commands.
     pub(crate) commands: Vec<CommandView>,
-    /// The routes that are no commands.
+    /// The routes that are not commands.
     pub(crate) routes: Vec<RouteView>,
 }
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct CommandView {
-    /// Its name.
+    /// Name.
     pub(crate) name: String,
-    /// What it does.
+    /// Summary.
     pub(crate) summary: String,
-    /// The scope that it needs; null: none.
+    /// Required scope; null for none.
     pub(crate) scope: Option<String>,
-    /// What running it does: `read`, `write` or `irreversible`.
+    /// Effect of running it: `read`, `write` or `irreversible`.
     pub(crate) effect: String,
-    /// The method of its route.
+    /// HTTP method of its route.
     pub(crate) method: String,
-    /// The pattern of its route.
+    /// Path pattern of its route.
     pub(crate) path: String,
-    /// Its parameters.
+    /// Parameters.
     pub(crate) parameters: Vec<ParameterView>,
-    /// How it is typed.
+    /// Example, as it is typed.
     pub(crate) example: String,
 }
 
 /// A parameter of a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ParameterView {
-    /// Its name.
+    /// Name.
     pub(crate) name: String,
-    /// What it means.
+    /// Description.
     pub(crate) summary: String,
-    /// Whether it must be given.
+    /// Whether it is required.
     pub(crate) required: bool,
-    /// Its type, or its types, as JSON Schema names them.
+    /// Type or types, as named by JSON Schema.
     #[serde(rename = "type")]
     pub(crate) kind: Value,
 }
 
-/// A route that is no command.
+/// A route that is not a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RouteView {
-    /// Its method.
+    /// HTTP method.
     pub(crate) method: String,
-    /// Its pattern.
+    /// Path pattern.
     pub(crate) path: String,
-    /// What it does.
+    /// Summary.
     pub(crate) summary: String,
-    /// The scope that it needs; null: none.
+    /// Required scope; null for none.
     pub(crate) scope: Option<String>,
-    /// How to call it.
+    /// Example call.
     pub(crate) example: String,
 }
 
 impl CommandOutput for HelpView {}
 
 impl HelpView {
-    /// What the principal may use.
+    /// Returns the help for what the principal may use.
     pub(crate) fn new(registry: &Registry, principal: &Principal, who: &Who) -> Self {
         let routes = DATA_ROUTES.iter().filter(|route| serves(route, principal));
         Self {
@@ -81,12 +81,12 @@ impl HelpView {
 }
 
 impl CommandView {
-    /// The command as slash text, without arguments.
+    /// Returns the command as a slash command, without arguments.
     pub(crate) fn slash(&self) -> String {
         format!("/{}", self.name.replace('.', "_"))
     }
 
-    /// Whether it cannot be undone.
+    /// Returns whether the command's effect cannot be undone.
     pub(crate) fn is_irreversible(&self) -> bool {
         self.effect == Effect::Irreversible.as_str()
     }
@@ -130,8 +130,8 @@ impl From<&DataRoute> for RouteView {
     }
 }
 
-/// Whether the principal can use the route: users of the chat hold nothing that a route takes, and the route of the chat's
-/// own updates is for the chat.
+/// Returns whether the principal can use the route. Chat users have no credential that a route accepts, and the route
+/// of the chat's own updates is for Telegram only.
 fn serves(route: &DataRoute, principal: &Principal) -> bool {
     let in_chat = matches!(principal.actor, Actor::ChatAdmin(_) | Actor::ChatGuest(_));
     !in_chat && route.handler != Handler::Telegram && route.need.is_none_or(|need| need.is_met_by(principal.scopes))
@@ -144,24 +144,24 @@ fn scope(need: Requirement) -> Option<String> {
     }
 }
 
-/// What is told of the caller.
+/// Details of the caller.
 pub(crate) struct Who {
-    /// The name of its key, if it has one.
+    /// Name of its key, or the kind of actor when it has no key.
     pub(crate) name: String,
-    /// The names of its scopes.
+    /// Names of its scopes.
     pub(crate) scopes: Vec<String>,
-    /// What is left of its minute.
+    /// What is left of its rate limit in this minute; `None` without a limit.
     pub(crate) room: Option<String>,
 }
 
 impl Who {
-    /// A principal that is no key.
+    /// Returns the details of a principal without a key.
     pub(crate) fn keyless(principal: &Principal) -> Self {
         let scopes = principal.scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
         Self { name: principal.actor.kind().to_owned(), scopes, room: None }
     }
 
-    /// It in a line.
+    /// Formats the details in one line.
     fn line(&self, principal: &Principal) -> String {
         let limit = self.room.as_deref().unwrap_or("no limit");
         let scopes = if self.scopes.is_empty() { "none" } else { &self.scopes.join(",") };

@@ -7,9 +7,9 @@ use serde::Deserialize;
 /// Cancel a transcription job that has not ended, or purge one that has.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Cancel {
-    /// The id of the job.
+    /// Id of the job.
     job_id: String,
-    /// Delete an ended job instead: its audio, its result and its row.
+    /// Whether to delete an ended job instead, with its audio, its result and its record; false by default.
     #[serde(default)]
     purge: bool,
 }

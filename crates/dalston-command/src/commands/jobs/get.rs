@@ -5,15 +5,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// How long one may wait, in seconds.
+/// Maximum waiting time in seconds.
 const LONGEST: u8 = 60;
 
 /// Show a transcription job, with its result once it is completed.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Get {
-    /// The id of the job.
+    /// Id of the job.
     job_id: String,
-    /// Wait so many seconds at most for it to end: 0 to 60.
+    /// Maximum time to wait for the job to end in seconds, 0 to 60; 0 by default.
     #[schemars(range(min = 0, max = 60))]
     wait: Option<u8>,
 }

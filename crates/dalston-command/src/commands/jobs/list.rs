@@ -7,28 +7,28 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
 
-/// How far an offset reaches; further on, a cursor does.
+/// Maximum offset. Beyond it, clients must use a cursor.
 const FARTHEST: u32 = 10_000;
 
 /// List the tenant's transcription jobs, newest first.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct List {
-    /// How many items: 1 to 100.
+    /// Maximum number of items, 1 to 100; 20 by default.
     #[serde(default, deserialize_with = "page::limit")]
     #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
     limit: Option<PageLimit>,
-    /// Where the page begins: the cursor that the page before gave.
+    /// Start of the page: the cursor that the previous page returned. The first page by default.
     #[schemars(length(max = 100))]
     cursor: Option<String>,
-    /// How many of the newest to pass over: 0 to 10000.
+    /// Number of the newest jobs to skip, 0 to 10000; 0 by default. Not together with a cursor.
     #[schemars(range(min = 0, max = 10_000))]
     offset: Option<u32>,
-    /// Only jobs of this status.
+    /// Only jobs with this status.
     #[schemars(with = "Option<StatusSchema>")]
     status: Option<String>,
 }
 
-/// The schema of a status.
+/// JSON Schema of a status.
 struct StatusSchema;
 
 impl JsonSchema for StatusSchema {

@@ -6,36 +6,36 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The longest life that is asked for in seconds: ten years.
+/// Maximum lifetime that can be requested, in seconds: ten years.
 const LONGEST: u32 = 315_360_000;
 
-/// Make an API key. Its secret is shown once.
+/// Create an API key. Its secret is shown once.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Create {
-    /// What people call it: 1 to 255 characters.
+    /// Display name, 1 to 255 characters.
     #[schemars(with = "String", length(min = 1, max = 255))]
     name: Name,
-    /// What it is for: up to 1000 characters.
+    /// Purpose, at most 1000 characters.
     #[schemars(with = "Option<String>", length(max = 1000))]
     description: Option<Description>,
-    /// What it may do. Unless told: jobs:read, jobs:write, realtime.
+    /// Scopes; jobs:read, jobs:write, realtime by default.
     #[serde(default = "super::default_scopes")]
     #[schemars(with = "super::ScopesSchema")]
     scopes: KeyScopes,
     /// Requests per minute, 1 to 1000000; null for no limit.
     #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
     rate_limit: Option<RateLimit>,
-    /// When it ends: RFC 3339 with a zone.
+    /// Expiry time: RFC 3339 with a time zone; never by default.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     expires_at: Option<Timestamp>,
-    /// Or in how many seconds from now it ends.
+    /// Lifetime in seconds, 1 to 315360000. Instead of an expiry time.
     #[schemars(range(min = 1, max = 315_360_000))]
     expires_in_seconds: Option<u32>,
-    /// An object of your own, up to 4096 bytes.
+    /// Custom JSON object, at most 4096 bytes.
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     metadata: Metadata,
-    /// Its tenant, if not your own: for platform only.
+    /// Tenant of the key; your own by default. Another one requires the scope platform.
     #[schemars(length(max = 63))]
     tenant_id: Option<String>,
 }
@@ -68,7 +68,7 @@ impl Command for Create {
                 return Err(ServiceError::invalid("expires_in_seconds", "must not be given together with expires_at"));
             }
         };
-        // A name that can be no tenant is the name of none.
+        // An invalid tenant name is reported as not found, like an unknown tenant.
         let tenant = self.tenant_id.map(|id| id.parse::<TenantId>()).transpose();
         let ask = NewKey {
             name: self.name,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// Show an API key, without its secret.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Get {
-    /// The id of the key.
+    /// Id of the key.
     key_id: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a list says of a key's state: of its end, and of its use.
+//! State of a key in lists: expiry and use.
 
 use crate::{
     Span, Style, TextLine,
@@ -7,7 +7,7 @@ use crate::{
 use dalston_model::Timestamp;
 use dalston_service::{KeyView, KeysReport};
 
-/// The state of a key at `now`, what is worst first.
+/// Formats the state of a key at `now`, most serious first.
 pub(super) fn state(key: &KeyView, now: Timestamp) -> TextLine {
     let notes = notes(key, now);
     let comma = |(index, note)| (index > 0).then(|| Span::plain(", ")).into_iter().chain([note]);
@@ -39,12 +39,12 @@ fn notes(key: &KeyView, now: Timestamp) -> Vec<Span> {
     notes
 }
 
-/// When a key was last used.
+/// Formats when a key was last used.
 pub(super) fn last_used(at: Option<Timestamp>, now: Timestamp) -> TextLine {
     vec![at.map_or_else(|| Span::new(Style::Faint, "never"), |at| Span::plain(&ago(at, now)))]
 }
 
-/// Whether it was made long ago, and not used since then or for as long.
+/// Returns whether the key was created long ago and has not been used since, or not for as long.
 fn is_idle(key: &KeyView, now: Timestamp) -> bool {
     let is_long_ago = |at: Timestamp| now.since(at) > KeysReport::IDLE;
     is_long_ago(key.created_at) && key.last_used_at.is_none_or(is_long_ago)

@@ -9,14 +9,14 @@ use serde::Deserialize;
 /// List the tenant's API keys, newest first.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct List {
-    /// How many items: 1 to 100.
+    /// Maximum number of items, 1 to 100; 20 by default.
     #[serde(default, deserialize_with = "page::limit")]
     #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
     limit: Option<PageLimit>,
-    /// Where the page begins: the cursor that the page before gave.
+    /// Start of the page: the cursor that the previous page returned. The first page by default.
     #[schemars(length(max = 100))]
     cursor: Option<String>,
-    /// Whether to list revoked keys too.
+    /// Whether to include revoked keys; false by default.
     #[serde(default)]
     include_revoked: bool,
 }
@@ -43,7 +43,7 @@ impl Command for List {
                 vec![Span::new(Style::Code, &key.id)],
                 vec![Span::plain(&key.prefix)],
                 vec![Span::plain(&key.name)],
-                // With a blank behind each comma a narrow column can break the line.
+                // The space after each comma lets a narrow column break the line.
                 vec![Span::plain(&key.scopes.join(", "))],
                 vec![limit],
                 key_status::last_used(key.last_used_at, now),

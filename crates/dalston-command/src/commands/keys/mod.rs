@@ -1,4 +1,4 @@
-//! The commands on keys.
+//! Commands on keys.
 
 pub(crate) mod create;
 pub(crate) mod get;
@@ -16,7 +16,7 @@ use dalston_service::{ServiceError, ServiceResult};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-/// The schema of a list of scopes: the names that are known, which are put in when the table of commands is made.
+/// JSON Schema of a list of scopes. The registry inserts the names of the known scopes when it is built.
 pub(crate) struct ScopesSchema;
 
 impl JsonSchema for ScopesSchema {
@@ -31,12 +31,12 @@ impl JsonSchema for ScopesSchema {
     }
 }
 
-/// The id that a text stands for. One that is no id belongs to no key.
+/// Parses a key id. A text that is not an id is reported as not found, like an unknown key.
 pub(crate) fn key_id(text: &str) -> ServiceResult<KeyId> {
     text.parse().map_err(|_| ServiceError::NotFound("API key"))
 }
 
-/// Scopes where they are left out.
+/// Returns the scopes of a key that is created without any.
 pub(crate) fn default_scopes() -> KeyScopes {
     KeyScopes::DEFAULT
 }

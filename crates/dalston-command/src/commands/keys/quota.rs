@@ -8,10 +8,10 @@ use dalston_service::{QuotaView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Set how much an API key may use: all limits at once, and what is left out or null has none.
+/// Set all quotas of an API key. A quota that is omitted or null is unlimited.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct SetQuota {
-    /// The id of the key.
+    /// Id of the key.
     key_id: String,
     #[serde(flatten)]
     limits: QuotaArguments,

@@ -4,10 +4,10 @@ use dalston_service::{ServiceResult, StatusView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Revoke an API key, for ever. Revoking it again is the same.
+/// Revoke an API key permanently. Revoking it again has no further effect.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Revoke {
-    /// The id of the key.
+    /// Id of the key.
     key_id: String,
 }
 

@@ -5,19 +5,22 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The longest overlap: a week.
+/// Maximum overlap in seconds: a week.
 const LONGEST: u32 = 604_800;
 
-/// Give an API key a new secret, shown once. The id, the scopes, the limits and the counters stay. Refused while the overlap of an earlier rotation runs, unless told to end it.
+/// Rotate the secret of an API key. The new secret is shown once.
+///
+/// The id, scopes, limits and counters are kept. Fails during the overlap of an earlier rotation, unless the request
+/// ends it.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Rotate {
-    /// The id of the key.
+    /// Id of the key.
     key_id: String,
-    /// For how many seconds the old secret lives on: 0 to 604800. Unless told it ends at once.
+    /// Overlap in seconds during which the old secret stays valid, 0 to 604800; 0 by default.
     #[serde(default)]
     #[schemars(range(min = 0, max = 604_800))]
     overlap_seconds: u32,
-    /// Whether the overlap of an earlier rotation, if one runs, ends at once: the oldest secret is refused from then on.
+    /// Whether to end the overlap of an earlier rotation, and with it the oldest secret, now; false by default.
     #[serde(default)]
     end_overlap: bool,
 }

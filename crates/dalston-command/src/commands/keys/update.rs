@@ -5,37 +5,37 @@ use dalston_service::{KeyView, ServiceResult, Services};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Change an API key. Fields that are left out stay as they are; null clears.
+/// Update an API key. Omitted fields are unchanged; null clears a field.
 #[derive(Deserialize, JsonSchema)]
 #[expect(clippy::option_option, reason = "left out, cleared and set are three things")]
 pub(crate) struct Update {
-    /// The id of the key.
+    /// Id of the key.
     key_id: String,
-    /// A new name.
+    /// New display name, 1 to 255 characters.
     #[schemars(with = "Option<String>", length(min = 1, max = 255), extend("type" = "string"))]
     #[serde(default, deserialize_with = "given")]
     name: Option<Name>,
-    /// A new description, or null for none.
+    /// New purpose, at most 1000 characters; null for none.
     #[schemars(with = "Option<String>", length(max = 1000))]
     #[serde(default, deserialize_with = "given")]
     description: Option<Option<Description>>,
-    /// New scopes, in place of all that it has.
+    /// New scopes, which replace all present ones.
     #[schemars(with = "Option<super::ScopesSchema>", extend("type" = "array"))]
     #[serde(default, deserialize_with = "given")]
     scopes: Option<KeyScopes>,
-    /// Requests per minute, 1 to 1000000, or null for no limit.
+    /// Requests per minute, 1 to 1000000; null for no limit.
     #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000))]
     #[serde(default, deserialize_with = "given")]
     rate_limit: Option<Option<RateLimit>>,
-    /// On or off.
+    /// Whether the key is enabled.
     #[schemars(with = "Option<bool>", extend("type" = "boolean"))]
     #[serde(default, deserialize_with = "given")]
     enabled: Option<bool>,
-    /// When it ends, RFC 3339 with a zone, or null for never.
+    /// Expiry time: RFC 3339 with a time zone; null for never.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(default, deserialize_with = "given")]
     expires_at: Option<Option<Timestamp>>,
-    /// A new object of your own.
+    /// New custom JSON object, at most 4096 bytes. Replaces the present one.
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>", extend("type" = "object"))]
     #[serde(default, deserialize_with = "given")]
     metadata: Option<Metadata>,

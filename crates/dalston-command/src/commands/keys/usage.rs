@@ -10,10 +10,12 @@ use dalston_service::{KeyUsageView, ServiceResult, UsageDay};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Show how an API key is used: requests admitted and refused, the last use, the last thirty days, and the audio of them.
+/// Show the usage of an API key.
+///
+/// Includes admitted and refused requests, the last use, the quotas, and requests and audio of the last 30 days.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct ShowKeyUsage {
-    /// The id of the key.
+    /// Id of the key.
     key_id: String,
 }
 

@@ -1,4 +1,4 @@
-//! The report for people: symbols and bars, so that it reads without colour too.
+//! Status report for people. It uses symbols and bars, so that it is readable without colour.
 
 use crate::{
     Block, Document, Span, Style, TextLine,
@@ -13,10 +13,10 @@ use dalston_service::{
 use serde_json::Value;
 use std::time::Duration;
 
-/// So much of a commit tells it from all others.
+/// Number of characters of a commit hash that identify it.
 const COMMIT: usize = 12;
 
-/// Draws a report.
+/// Renders a report.
 pub(super) fn draw(report: &Report) -> Document {
     let heading = |title: &str| Block::Heading(vec![Span::new(Style::Strong, title)]);
     let mut blocks = vec![Block::Heading(head(report)), Block::Fields(named(everyone(report)))];
@@ -28,7 +28,7 @@ pub(super) fn draw(report: &Report) -> Document {
     Document { blocks }
 }
 
-/// The fields that there is something to say of.
+/// Drops the fields without a value.
 fn named(fields: Vec<(&str, Option<TextLine>)>) -> Vec<(String, TextLine)> {
     fields.into_iter().filter_map(|(name, line)| Some((name.to_owned(), line?))).collect()
 }
@@ -178,23 +178,23 @@ fn telegram(chat: &ChatState, time: Timestamp) -> TextLine {
     joined([reachable].into_iter().chain(bot).chain([polling]).chain(last).collect())
 }
 
-/// ✔ or ✘, and what it is about.
+/// Formats ✔ or ✘ with the name of the item.
 fn mark(good: bool, what: &str) -> Span {
     if good { Span::new(Style::Good, &format!("✔ {what}")) } else { Span::new(Style::Bad, &format!("✘ {what}")) }
 }
 
-/// So many of something; none of them have no tone.
+/// Formats a count of items. A count of 0 gets no style.
 fn counted(count: u64, what: &str, tone: Style) -> Span {
     Span::new(if count == 0 { Style::Plain } else { tone }, &format!("{} {what}", grouped(count)))
 }
 
-/// The spans as a list.
+/// Joins the spans with commas.
 fn joined(spans: Vec<Span>) -> TextLine {
     let comma = |(index, span)| (index > 0).then(|| Span::plain(", ")).into_iter().chain([span]);
     spans.into_iter().enumerate().flat_map(comma).collect()
 }
 
-/// A figure, if it was measured.
+/// Returns the line, or a placeholder when the value was not measured.
 fn known(line: Option<TextLine>) -> TextLine {
     line.unwrap_or_else(unknown)
 }

@@ -7,7 +7,7 @@ use dalston_service::{Report, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Show how the service is: its health and figures, and more of them to admins.
+/// Show the health and statistics of the service. Admins see more statistics.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct ShowStatus {}
 

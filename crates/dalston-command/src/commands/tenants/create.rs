@@ -5,13 +5,13 @@ use dalston_service::{ServiceError, ServiceResult, TenantView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Make a tenant: an isolated customer with keys and jobs of its own.
+/// Create a tenant: an isolated customer with its own keys and jobs.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Create {
-    /// Its id: lower-case letters, digits, - and _, at most 63.
+    /// Id: lower-case letters, digits, - and _, 1 to 63 characters; the first a letter or digit.
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"))]
     id: String,
-    /// What people call it.
+    /// Display name, 1 to 255 characters.
     #[schemars(with = "Option<String>", length(min = 1, max = 255))]
     name: Option<Name>,
 }

@@ -1,4 +1,4 @@
-//! The commands on tenants.
+//! Commands on tenants.
 
 pub(crate) mod create;
 pub(crate) mod list;
@@ -8,7 +8,7 @@ pub(crate) mod update;
 use dalston_model::TenantId;
 use dalston_service::{ServiceError, ServiceResult};
 
-/// The id that a text stands for. One that is no id belongs to no tenant.
+/// Parses a tenant id. A text that is not an id is reported as not found, like an unknown tenant.
 pub(crate) fn tenant_id(text: &str) -> ServiceResult<TenantId> {
     text.parse().map_err(|_| ServiceError::NotFound("Tenant"))
 }

@@ -4,22 +4,22 @@ use dalston_service::{ServiceError, ServiceResult, TenantView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-/// How long a tenant may ask to keep jobs, in days.
+/// Maximum retention of jobs in days.
 const LONGEST: u32 = 36_500;
 
-/// Change a tenant. Fields that are left out stay as they are; null clears.
+/// Update a tenant. Omitted fields are unchanged; null clears a field.
 #[derive(Deserialize, JsonSchema)]
 #[expect(clippy::option_option, reason = "left out, cleared and set are three things")]
 pub(crate) struct Update {
-    /// The id of the tenant.
+    /// Id of the tenant.
     tenant_id: String,
-    /// Keep its ended jobs for so many days, 1 to 36500, or null for as long as the gateway's setting says.
+    /// Retention of ended jobs in days, 1 to 36500; null for the setting of the gateway.
     #[schemars(with = "Option<u32>", range(min = 1, max = 36_500))]
     #[serde(default, deserialize_with = "given")]
     retention_days: Option<Option<u32>>,
 }
 
-/// A value that is given, be it null: a field that is left out stays `None`.
+/// Deserializes a field that is present, even if null. An absent field stays `None` (by its default).
 #[expect(clippy::option_option, reason = "left out, cleared and set are three things")]
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
     Option::deserialize(deserializer).map(Some)

@@ -5,26 +5,28 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Seconds that a ticket waits unless told, and the longest stream: a day.
+/// Default lifetime of a ticket in seconds, and the maximum duration of a stream in seconds: a day.
 const USUAL: u32 = 30;
 const LONGEST: u32 = 86_400;
-/// Characters of an origin.
+/// Maximum length of an origin in characters.
 const ORIGIN: usize = 255;
 
-/// Make a ticket: a credential that opens one stream, once, for browsers, which can send no header.
+/// Create a ticket: a one-time credential that opens one stream.
+///
+/// For browsers, which cannot send an authentication header when they open a stream.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Create {
-    /// The path of the stream that it opens.
+    /// Path of the stream that the ticket opens.
     #[schemars(length(max = 255))]
     path: String,
-    /// The one origin that it may come from: `https://app.example.com`.
+    /// Only origin that may use the ticket, such as `https://app.example.com`; any by default.
     #[schemars(length(max = 255))]
     origin: Option<String>,
-    /// For how many seconds it waits: 5 to 300. Unless told 30.
+    /// Lifetime of the ticket in seconds, 5 to 300; 30 by default.
     #[serde(default = "usual")]
     #[schemars(range(min = 5, max = 300))]
     ttl_seconds: u32,
-    /// How many seconds the stream may last: 1 to 86400. Unless told as long as the key.
+    /// Maximum duration of the stream in seconds, 1 to 86400; until the key expires by default.
     #[schemars(range(min = 1, max = 86_400))]
     max_session_seconds: Option<u32>,
 }
@@ -68,12 +70,12 @@ impl Command for Create {
     }
 }
 
-/// Whether tickets open what serves a route.
+/// Returns whether a ticket can open a route with this handler.
 const fn is_stream(handler: Handler) -> bool {
     matches!(handler, Handler::Stream | Handler::Realtime)
 }
 
-/// Whether a text is an origin as browsers send it (RFC 6454 §6.2).
+/// Returns whether a text is an origin as browsers send it (RFC 6454 §6.2).
 fn is_origin(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']' | b'_');

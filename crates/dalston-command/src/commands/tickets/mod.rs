@@ -1,3 +1,3 @@
-//! The command on tickets.
+//! Commands on tickets.
 
 pub(crate) mod create;

@@ -5,17 +5,19 @@ use dalston_service::{CreateWebhook, IssuedSecret, ServiceResult, WebhookView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Make a webhook: whenever a transcription job ends, its URL is told, signed (Standard Webhooks). Its secret is shown once.
+/// Create a webhook: a URL that is notified whenever a transcription job ends.
+///
+/// Deliveries are signed (Standard Webhooks). Its secret is shown once.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Create {
-    /// Where deliveries go: https, to a public address.
+    /// URL that receives the deliveries: https, with a public address, at most 2048 characters.
     #[schemars(length(min = 1, max = 2048), extend("format" = "uri"))]
     url: String,
-    /// What it hears. Unless told: everything.
+    /// Events to deliver; all by default.
     #[serde(default)]
     #[schemars(with = "super::EventsSchema")]
     events: Vec<String>,
-    /// What it is for: up to 1000 characters.
+    /// Purpose, at most 1000 characters.
     #[schemars(with = "Option<String>", length(max = 1000))]
     description: Option<Description>,
 }

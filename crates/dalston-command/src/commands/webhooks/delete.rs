@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// Delete a webhook with its secret and its deliveries.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Delete {
-    /// The id of the webhook.
+    /// Id of the webhook.
     webhook_id: String,
 }
 

@@ -5,16 +5,16 @@ use dalston_service::{DeliveryView, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// List the deliveries of a webhook, newest first, with what came of the last attempt.
+/// List the deliveries of a webhook with their last result, newest first.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Deliveries {
-    /// The id of the webhook.
+    /// Id of the webhook.
     webhook_id: String,
-    /// How many items: 1 to 100.
+    /// Maximum number of items, 1 to 100; 20 by default.
     #[serde(default, deserialize_with = "page::limit")]
     #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
     limit: Option<PageLimit>,
-    /// Where the page begins: the cursor that the page before gave.
+    /// Start of the page: the cursor that the previous page returned. The first page by default.
     #[schemars(length(max = 100))]
     cursor: Option<String>,
 }

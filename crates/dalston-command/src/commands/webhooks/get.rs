@@ -4,10 +4,10 @@ use dalston_service::{ServiceResult, WebhookView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Show a webhook.
+/// Show a webhook, without its secret.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Get {
-    /// The id of the webhook.
+    /// Id of the webhook.
     webhook_id: String,
 }
 

@@ -8,11 +8,11 @@ use serde::Deserialize;
 /// List the tenant's webhooks, newest first.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct List {
-    /// How many items: 1 to 100.
+    /// Maximum number of items, 1 to 100; 20 by default.
     #[serde(default, deserialize_with = "page::limit")]
     #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
     limit: Option<PageLimit>,
-    /// Where the page begins: the cursor that the page before gave.
+    /// Start of the page: the cursor that the previous page returned. The first page by default.
     #[schemars(length(max = 100))]
     cursor: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The commands on webhooks.
+//! Commands on webhooks.
 
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -14,7 +14,7 @@ use dalston_work::{EventKind, WebhookId};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-/// The schema of a list of events.
+/// JSON Schema of a list of event kinds.
 pub(crate) struct EventsSchema;
 
 impl JsonSchema for EventsSchema {
@@ -28,7 +28,7 @@ impl JsonSchema for EventsSchema {
     }
 }
 
-/// The events of these names, each once.
+/// Parses event names. Returns the event kinds sorted and without duplicates.
 pub(crate) fn events(names: &[String]) -> ServiceResult<Vec<EventKind>> {
     let parsed: Result<Vec<EventKind>, _> = names.iter().map(|name| name.parse()).collect();
     let mut events = parsed.map_err(|_| {
@@ -41,7 +41,7 @@ pub(crate) fn events(names: &[String]) -> ServiceResult<Vec<EventKind>> {
     Ok(events)
 }
 
-/// The id that a text stands for. One that is no id belongs to no webhook.
+/// Parses a webhook id. A text that is not an id is reported as not found, like an unknown webhook.
 pub(crate) fn webhook_id(text: &str) -> ServiceResult<WebhookId> {
     text.parse().map_err(|_| ServiceError::NotFound("Webhook"))
 }

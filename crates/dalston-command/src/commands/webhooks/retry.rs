@@ -4,12 +4,12 @@ use dalston_service::{DeliveryView, ServiceError, ServiceResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Send a delivery again that arrived or was given up, from the first attempt on.
+/// Redeliver a delivery that succeeded or was given up. Its attempts are counted anew.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Retry {
-    /// The id of the webhook.
+    /// Id of the webhook.
     webhook_id: String,
-    /// The id of the delivery.
+    /// Id of the delivery.
     delivery_id: String,
 }
 

@@ -5,19 +5,22 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The longest overlap: a week.
+/// Maximum overlap in seconds: a week.
 const LONGEST: u32 = 604_800;
 
-/// Give a webhook a new secret, shown once. Deliveries are signed with the old one too for a while. Refused while the overlap of an earlier rotation runs, unless told to end it.
+/// Rotate the secret of a webhook. The new secret is shown once.
+///
+/// During the overlap deliveries are signed with both secrets. Fails during the overlap of an earlier rotation, unless
+/// the request ends it.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Rotate {
-    /// The id of the webhook.
+    /// Id of the webhook.
     webhook_id: String,
-    /// For how many seconds the old secret signs too: 0 to 604800. Unless told a day.
+    /// Overlap in seconds during which the old secret signs too, 0 to 604800; 86400 (a day) by default.
     #[serde(default = "day")]
     #[schemars(range(min = 0, max = 604_800))]
     overlap_seconds: u32,
-    /// Whether the overlap of an earlier rotation, if one runs, ends at once: the oldest secret signs no more.
+    /// Whether to end the overlap of an earlier rotation, and with it the oldest secret, now; false by default.
     #[serde(default)]
     end_overlap: bool,
 }

@@ -6,25 +6,25 @@ use dalston_work::WebhookPatch;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Change a webhook. Fields that are left out stay as they are; null clears.
+/// Update a webhook. Omitted fields are unchanged; null clears a field.
 #[derive(Deserialize, JsonSchema)]
 #[expect(clippy::option_option, reason = "left out, cleared and set are three things")]
 pub(crate) struct Update {
-    /// The id of the webhook.
+    /// Id of the webhook.
     webhook_id: String,
-    /// Where deliveries go from now on: https, to a public address.
+    /// New URL that receives the deliveries: https, with a public address, at most 2048 characters.
     #[schemars(with = "Option<String>", length(min = 1, max = 2048), extend("type" = "string", "format" = "uri"))]
     #[serde(default, deserialize_with = "given")]
     url: Option<String>,
-    /// What it hears; none named: everything.
+    /// Events to deliver, which replace the present ones; an empty list for all.
     #[schemars(with = "Option<super::EventsSchema>", extend("type" = "array"))]
     #[serde(default, deserialize_with = "given")]
     events: Option<Vec<String>>,
-    /// A new description, or null for none.
+    /// New purpose, at most 1000 characters; null for none.
     #[schemars(with = "Option<String>", length(max = 1000))]
     #[serde(default, deserialize_with = "given")]
     description: Option<Option<Description>>,
-    /// On or off. What was to be delivered while it was off is delivered once it is on.
+    /// Whether the webhook is enabled. While disabled, pending deliveries wait and no new ones are created.
     #[schemars(with = "Option<bool>", extend("type" = "boolean"))]
     #[serde(default, deserialize_with = "given")]
     enabled: Option<bool>,

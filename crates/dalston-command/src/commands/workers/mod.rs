@@ -1,4 +1,4 @@
-//! The commands on workers of streams.
+//! Commands on stream workers.
 
 pub(crate) mod list;
 pub(crate) mod register;
@@ -7,7 +7,7 @@ pub(crate) mod remove;
 use dalston_service::{ServiceError, ServiceResult};
 use dalston_work::WorkerId;
 
-/// The name that a text stands for. One that can be no name belongs to no worker.
+/// Parses a worker name. A text that is not a valid name is reported as not found, like an unknown worker.
 fn worker_id(text: &str) -> ServiceResult<WorkerId> {
     text.parse().map_err(|_| ServiceError::NotFound("Worker"))
 }

@@ -4,31 +4,33 @@ use dalston_service::{ServiceError, ServiceResult, WorkerRegistration, WorkerVie
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Sessions at once at most, words in a list at most, and characters of a URL.
+/// Maximum number of concurrent sessions, maximum number of words in a list, and maximum length of a URL in characters.
 const MOST: u32 = 10_000;
 const WORDS: usize = 64;
 const LONGEST: usize = 1_000;
 
-/// Register a worker of streams, or tell that it lives: every 10 seconds, for it lapses after 30.
+/// Register a stream worker, or renew its registration.
+///
+/// A registration expires after 30 seconds: renew it every 10 seconds.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Register {
-    /// The name of the worker: letters, digits, _, . and -, at most 63.
+    /// Name of the worker: letters, digits, _, . and -, 1 to 63 characters; the first a letter or digit.
     worker_id: String,
-    /// Where its WebSocket is: ws:// or wss://.
+    /// URL of its WebSocket: ws:// or wss://, at most 1000 characters.
     #[schemars(length(max = 1000))]
     url: String,
-    /// Sessions that it serves at once: 1 to 10000.
+    /// Maximum number of concurrent sessions, 1 to 10000.
     #[schemars(range(min = 1, max = 10_000))]
     capacity: u32,
-    /// Models that it has; none named: any.
+    /// Models that it offers, at most 64; an empty list, the default, for any.
     #[serde(default)]
     #[schemars(length(max = 64))]
     models: Vec<String>,
-    /// Languages that it knows; none named: any.
+    /// Languages that it supports, at most 64; an empty list, the default, for any.
     #[serde(default)]
     #[schemars(length(max = 64))]
     languages: Vec<String>,
-    /// Whether it serves every tenant: for platform only.
+    /// Whether it serves all tenants, which requires the scope platform; false by default.
     #[serde(default)]
     shared: bool,
 }

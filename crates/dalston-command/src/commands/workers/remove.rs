@@ -4,10 +4,12 @@ use dalston_service::{ServiceResult, StatusView};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Take a worker of streams away. Its sessions go on; new ones go elsewhere, unless it registers again.
+/// Remove a stream worker.
+///
+/// Its sessions continue. It gets no new ones, unless it registers again.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Remove {
-    /// The name of the worker.
+    /// Name of the worker.
     worker_id: String,
 }
 
