@@ -112,7 +112,7 @@ async fn what_is_in_the_help_is_served_and_what_is_not_is_refused() {
         }
         // The route of the chat's updates is for the chat.
         for route in routes(&app.runtime.registry).into_iter().filter(|it| it.pattern != "/telegram") {
-            let may = route.need.is_none_or(|need| match need {
+            let may = route.requirement.is_none_or(|requirement| match requirement {
                 Requirement::Caller => true,
                 Requirement::Scope(scope) => scopes.parse::<KeyScopes>().unwrap().built_in().grants(scope),
             });

@@ -50,8 +50,8 @@ fn code_lines(text: &str) -> usize {
     product.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
-fn need(need: Requirement) -> String {
-    match need {
+fn requirement(requirement: Requirement) -> String {
+    match requirement {
         Requirement::Caller => "any caller".to_owned(),
         Requirement::Scope(scope) => format!("`{scope}`"),
     }
@@ -89,7 +89,7 @@ fn the_readme_lists_the_commands() {
         .iter()
         .map(|row| {
             let route = format!("`{} {}`", row.route.method.as_str(), row.route.pattern);
-            format!("| `{}` | {route} | {} | {} |", row.name, need(row.need), row.summary)
+            format!("| `{}` | {route} | {} | {} |", row.name, requirement(row.requirement), row.summary)
         })
         .collect();
     the_readme_holds(&rows);
@@ -100,8 +100,8 @@ fn the_readme_lists_the_other_routes() {
     let rows: Vec<String> = DATA_ROUTES
         .iter()
         .map(|route| {
-            let needs = route.need.map_or_else(|| "nobody".to_owned(), need);
-            format!("| `{} {}` | {needs} | {} |", route.method.as_str(), route.pattern, route.summary)
+            let requirements = route.requirement.map_or_else(|| "nobody".to_owned(), requirement);
+            format!("| `{} {}` | {requirements} | {} |", route.method.as_str(), route.pattern, route.summary)
         })
         .collect();
     the_readme_holds(&rows);

@@ -37,7 +37,7 @@ async fn gateway() -> (App, SharedWorkStorage) {
 /// The routes that ask who is calling, with what they need.
 fn guarded(app: &App) -> Vec<(RouteRow, Requirement)> {
     let all = routes(&app.runtime.registry);
-    all.into_iter().filter_map(|route| route.need.map(|need| (route, need))).collect()
+    all.into_iter().filter_map(|route| route.requirement.map(|requirement| (route, requirement))).collect()
 }
 
 fn name(route: &RouteRow) -> String {
@@ -61,11 +61,11 @@ async fn every_route_has_an_example_and_nobody_needs_a_key_for_health_claims_and
     for route in routes(&app.runtime.registry) {
         let example = Example::of(&route);
         let answer = example.send(&app.anon(), &Things::unknown()).await;
-        if route.need.is_none() {
+        if route.requirement.is_none() {
             assert_eq!(answer.code(), example.status(), "{}", name(&route));
             public.push(name(&route));
         }
-        assert_eq!(answer.code() == 401, route.need.is_some(), "AUTHZ-01 {}", name(&route));
+        assert_eq!(answer.code() == 401, route.requirement.is_some(), "AUTHZ-01 {}", name(&route));
     }
     let claims = ["GET /auth/claims/{token}", "POST /auth/claims/{token}"];
     assert_eq!(public, [&["GET /health", "GET /health/ready", "POST /telegram"][..], &claims].concat());
@@ -99,8 +99,8 @@ async fn a_caller_without_a_live_key_is_refused_on_every_route_and_leaves_no_tra
 async fn a_key_without_the_scope_is_refused_on_every_route_and_leaves_no_trace() {
     let (app, store) = gateway().await;
     let things = Things::new(&app).await;
-    for (route, need) in guarded(&app) {
-        let Requirement::Scope(scope) = need else { continue };
+    for (route, requirement) in guarded(&app) {
+        let Requirement::Scope(scope) = requirement else { continue };
         let client = app.key(&wrong(scope)).await;
         let before = store.checkpoint().await.unwrap().seq;
         let answer = Example::of(&route).send(&client, &things).await;
@@ -116,13 +116,13 @@ async fn another_tenants_thing_is_byte_for_byte_an_unknown_one() {
     let (app, store) = gateway().await;
     let things = Things::new(&app).await;
     // Nothing is another's to the platform.
-    let bound = |(route, need): &(RouteRow, Requirement)| {
+    let bound = |(route, requirement): &(RouteRow, Requirement)| {
         // Whoever registers a worker names it.
         let is_named = name(route) == "PUT /v1/workers/{worker_id}";
-        route.pattern.contains('{') && !is_named && *need != Requirement::Scope(Scope::Platform)
+        route.pattern.contains('{') && !is_named && *requirement != Requirement::Scope(Scope::Platform)
     };
-    for (route, need) in guarded(&app).into_iter().filter(bound) {
-        let stranger = app.key_of("other", &right(need), |ask| ask).await;
+    for (route, requirement) in guarded(&app).into_iter().filter(bound) {
+        let stranger = app.key_of("other", &right(requirement), |ask| ask).await;
         let before = store.checkpoint().await.unwrap().seq;
         let example = Example::of(&route);
         let theirs = example.send(&stranger, &things).await.expect(404);
@@ -137,8 +137,8 @@ async fn another_tenants_thing_is_byte_for_byte_an_unknown_one() {
 async fn a_key_without_room_in_its_minute_is_refused_on_every_route_and_leaves_no_trace() {
     let (app, store) = gateway().await;
     let things = Things::new(&app).await;
-    for (route, need) in guarded(&app) {
-        let client = limited(&app, &right(need)).await;
+    for (route, requirement) in guarded(&app) {
+        let client = limited(&app, &right(requirement)).await;
         client.get("/auth/me").await.expect(200);
         let before = store.checkpoint().await.unwrap().seq;
         let answer = Example::of(&route).send(&client, &things).await;
@@ -154,9 +154,9 @@ async fn a_key_without_room_in_its_minute_is_refused_on_every_route_and_leaves_n
 #[tokio::test]
 async fn a_key_with_the_scope_is_served_on_every_route() {
     let (app, _) = gateway().await;
-    for (route, need) in guarded(&app) {
+    for (route, requirement) in guarded(&app) {
         let things = Things::new(&app).await;
-        let client = app.key(&right(need)).await;
+        let client = app.key(&right(requirement)).await;
         let example = Example::of(&route);
         let answer = example.send(&client, &things).await;
         assert_eq!(answer.code(), example.status(), "{}: {}", name(&route), answer.text);

@@ -21,7 +21,7 @@ const OF_A_FORM: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*
 async fn waiting(app: &App) -> (Client, String) {
     let key = app.key("jobs:read").await;
     let secret = dalston_auth::KeyFormat::default().parse(key.secret.as_ref().unwrap()).unwrap();
-    let claims = &app.runtime.services.claims;
+    let claims = &app.runtime.services.claim_links;
     let token =
         claims.offer(&TenantId::default(), &Target::key(key.id.unwrap()), &NewSecret::Key(secret)).await.unwrap();
     log::guard(&token);

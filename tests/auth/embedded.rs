@@ -22,10 +22,10 @@ async fn made(node: &Auth) -> MintedKey {
 }
 
 /// Why the secret is refused, if it is.
-async fn refusal(node: &Auth, secret: &str) -> Option<RejectionReason> {
+async fn reason(node: &Auth, secret: &str) -> Option<RejectionReason> {
     let entered =
         node.gate().authenticate(AuthRequest::with_key(secret, None), Requirement::Scope(Scope::JobsRead)).await;
-    entered.err().map(|denied| denied.refusal)
+    entered.err().map(|denied| denied.reason)
 }
 
 async fn count(store: &SharedWorkStorage, made: &MintedKey) -> u64 {
@@ -37,17 +37,17 @@ async fn a_service_creates_rotates_revokes_and_lists_keys(fixture: WorkFixture) 
     let node = node(&fixture);
     let background = node.spawn();
     let first = made(&node).await;
-    assert_eq!(refusal(&node, first.secret.expose()).await, None);
+    assert_eq!(reason(&node, first.secret.expose()).await, None);
 
     let rotated = node.keys().rotate(&node.operator("a test"), first.key.key.id, Overlap::none(), None).await.unwrap();
     log::guard(rotated.secret.expose());
-    assert_eq!(refusal(&node, first.secret.expose()).await, Some(RejectionReason::InvalidCredential));
-    assert_eq!(refusal(&node, rotated.secret.expose()).await, None);
+    assert_eq!(reason(&node, first.secret.expose()).await, Some(RejectionReason::InvalidCredential));
+    assert_eq!(reason(&node, rotated.secret.expose()).await, None);
 
     let listed = node.keys().list(&node.operator("a test"), &Default::default(), false).await.unwrap();
     assert_eq!(listed.items.len(), 1);
     node.keys().revoke(&node.operator("a test"), first.key.key.id).await.unwrap();
-    assert_eq!(refusal(&node, rotated.secret.expose()).await, Some(RejectionReason::InvalidCredential));
+    assert_eq!(reason(&node, rotated.secret.expose()).await, Some(RejectionReason::InvalidCredential));
     assert!(node.keys().list(&node.operator("a test"), &Default::default(), false).await.unwrap().items.is_empty());
 
     background.stop().await;
@@ -61,10 +61,10 @@ async fn what_one_node_revokes_the_other_refuses(fixture: WorkFixture) {
     there_too.ready().await;
     let made = made(&here).await;
     let secret = made.secret.expose();
-    assert_eq!(refusal(&there, secret).await, None);
+    assert_eq!(reason(&there, secret).await, None);
     here.keys().revoke(&here.operator("a test"), made.key.key.id).await.unwrap();
-    assert_eq!(refusal(&here, secret).await, Some(RejectionReason::InvalidCredential));
-    eventually("the other node has followed", async || refusal(&there, secret).await.is_some()).await;
+    assert_eq!(reason(&here, secret).await, Some(RejectionReason::InvalidCredential));
+    eventually("the other node has followed", async || reason(&there, secret).await.is_some()).await;
     background.stop().await;
     there_too.stop().await;
 }

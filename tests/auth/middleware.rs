@@ -48,7 +48,7 @@ fn tenant<R: Right>(permit: &Permit<R>) -> String {
 }
 
 fn decided(decided: &Result<Permit<Realtime>, Rejection>) -> String {
-    decided.as_ref().map_or_else(|denied| format!("{:?}", denied.refusal.code()), tenant)
+    decided.as_ref().map_or_else(|denied| format!("{:?}", denied.reason.code()), tenant)
 }
 
 fn admitted(admission: &Admission) -> String {
@@ -62,10 +62,10 @@ fn on_actix(auth: &Auth, fixture: &WorkFixture) -> String {
     let gate = auth.gate().clone();
     let (clock, product) = (fixture.clock.clone(), gate.product().clone());
     let app = move || {
-        let guard = |need| Guard::new(gate.clone(), need);
-        let needs = vec![
-            (actix_web::http::Method::GET, Some(JobsRead::need())),
-            (actix_web::http::Method::POST, Some(JobsWrite::need())),
+        let guard = |requirement| Guard::new(gate.clone(), requirement);
+        let requirements = vec![
+            (actix_web::http::Method::GET, Some(JobsRead::requirement())),
+            (actix_web::http::Method::POST, Some(JobsWrite::requirement())),
             (actix_web::http::Method::DELETE, None),
         ];
         let notes = web::resource("/notes")
@@ -73,8 +73,8 @@ fn on_actix(auth: &Auth, fixture: &WorkFixture) -> String {
             .head(async |RequirePermit(permit): RequirePermit<JobsRead>| tenant(&permit))
             .post(async |RequirePermit(permit): RequirePermit<JobsWrite>| tenant(&permit))
             .delete(async || "nobody asked")
-            .wrap(Guard::of_methods(gate.clone(), needs).route("/notes"));
-        let stream = guard(Realtime::need()).door(Door::Stream).route("/live");
+            .wrap(Guard::of_methods(gate.clone(), requirements).route("/notes"));
+        let stream = guard(Realtime::requirement()).door(Door::Stream).route("/live");
         App::new()
             .service(notes)
             .service(
@@ -88,7 +88,7 @@ fn on_actix(auth: &Auth, fixture: &WorkFixture) -> String {
             .service(
                 web::resource("/narrow")
                     .get(async |RequirePermit(permit): RequirePermit<Platform>| tenant(&permit))
-                    .wrap(guard(Authenticated::need())),
+                    .wrap(guard(Authenticated::requirement())),
             )
             .service(web::resource("/open").get(async |RequirePermit(permit): RequirePermit<JobsRead>| tenant(&permit)))
             .service(web::resource("/panic").get(async || -> HttpResponse { panic!("it fails") }))
@@ -116,19 +116,22 @@ fn on_actix(auth: &Auth, fixture: &WorkFixture) -> String {
 
 async fn on_axum(auth: &Auth, fixture: &WorkFixture) -> String {
     use dalston_tower::{AuthOutcome, Problem, RequestContext, RequireAdmission, RequirePermit};
-    let guard = |need| GuardLayer::new(auth.gate().clone(), need);
-    let needs =
-        vec![(Method::GET, Some(JobsRead::need())), (Method::POST, Some(JobsWrite::need())), (Method::DELETE, None)];
+    let guard = |requirement| GuardLayer::new(auth.gate().clone(), requirement);
+    let requirements = vec![
+        (Method::GET, Some(JobsRead::requirement())),
+        (Method::POST, Some(JobsWrite::requirement())),
+        (Method::DELETE, None),
+    ];
     let notes = routing::get(async |RequirePermit(permit): RequirePermit<JobsRead>| tenant(&permit))
         .post(async |RequirePermit(permit): RequirePermit<JobsWrite>| tenant(&permit))
         .delete(async || "nobody asked")
-        .layer(GuardLayer::of_methods(auth.gate().clone(), needs).route("/notes"));
+        .layer(GuardLayer::of_methods(auth.gate().clone(), requirements).route("/notes"));
     let live = routing::get(async |AuthOutcome(it): AuthOutcome<Realtime>| decided(&it))
-        .layer(guard(Realtime::need()).door(Door::Stream).route("/live"));
+        .layer(guard(Realtime::requirement()).door(Door::Stream).route("/live"));
     let query = routing::get(async |RequireAdmission(it): RequireAdmission| admitted(&it))
         .layer(guard(Requirement::Caller).query_keys(QueryKeys::All));
     let narrow = routing::get(async |RequirePermit(permit): RequirePermit<Platform>| tenant(&permit))
-        .layer(guard(Authenticated::need()));
+        .layer(guard(Authenticated::requirement()));
     let app: Router = Router::new()
         .route("/notes", notes)
         .route("/live", live)

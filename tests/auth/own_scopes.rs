@@ -111,7 +111,7 @@ async fn the_schemas_of_tools_list_the_scopes_that_are_known() {
 async fn a_service_guards_by_scopes_of_its_own() {
     let fixture = stores::memory().await;
     let auth = Auth::builder(fixture.store.clone()).scopes(["notes:read", "notes:write"]).build().unwrap();
-    let guard = || Guard::new(auth.gate().clone(), NotesRead::need());
+    let guard = || Guard::new(auth.gate().clone(), NotesRead::requirement());
     let read = async |RequirePermit(permit): RequirePermit<NotesRead>| permit.tenant().to_string();
     let write = async |_: RequirePermit<NotesWrite>| "written";
     let notes = web::resource("/notes").route(web::get().to(read)).route(web::put().to(write)).wrap(guard());

@@ -85,7 +85,7 @@ impl Desk {
     fn work(&self) -> TranscriptionTask {
         TranscriptionTask {
             audio: self.path().join("audio"),
-            desk: self.path().join("desk"),
+            work_dir: self.path().join("desk"),
             filename: None,
             about: self.about.clone(),
             most: AudioBound { seconds: 86_400.0, exceeded: TOO_LONG },
@@ -100,7 +100,7 @@ impl Desk {
         let mut kept = Kept::default();
         let (_go, stop) = watch::channel(false);
         let summary = engine.transcribe(work, &mut kept, stop).await;
-        let left: Vec<_> = fs::read_dir(&work.desk).unwrap().collect();
+        let left: Vec<_> = fs::read_dir(&work.work_dir).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
         (summary, kept)
     }

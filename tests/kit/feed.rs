@@ -97,7 +97,7 @@ impl FeedStore for Feed {
                 self.hold(fault).await;
                 heard
             }
-            Fault::Old => Ok(ChangesResult::Changes { changes: Vec::new(), mark: *after }),
+            Fault::Old => Ok(ChangesResult::Changes { changes: Vec::new(), checkpoint: *after }),
             Fault::Doubled => self.store.key_changes(&before, limit).await,
         }
     }

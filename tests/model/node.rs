@@ -108,7 +108,7 @@ impl Node {
     }
 
     /// What the request comes to if the answer comes now.
-    pub(super) fn verdict(&self, rules: Rules) -> Option<Verdict> {
+    pub(super) fn decision(&self, rules: Rules) -> Option<Verdict> {
         match self.read.as_ref()? {
             Read::Asked { .. } => None,
             Read::Live { stamp, .. } if self.stands(self.stamp(*stamp, rules), rules) => Some(Verdict::Admitted),
@@ -130,9 +130,9 @@ impl Node {
 
     /// The answer of the store comes.
     pub(super) fn end_read(&mut self, rules: Rules) {
-        let verdict = self.verdict(rules);
+        let decision = self.decision(rules);
         if let Some(Read::Live { stamp, keep: true }) = self.read.take()
-            && verdict == Some(Verdict::Admitted)
+            && decision == Some(Verdict::Admitted)
         {
             self.held = Some(self.stamp(stamp, rules));
         }

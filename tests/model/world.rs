@@ -90,7 +90,7 @@ impl Bounds {
     }
 
     fn at_once(&self, World { node, .. }: &World) -> bool {
-        let read = node.verdict(self.rules) == Some(Verdict::Admitted);
+        let read = node.decision(self.rules) == Some(Verdict::Admitted);
         let unread = node.verdict_in_outage(self.stale, self.rules) == Verdict::Admitted;
         !node.told || !(node.admits(self.rules) || read || unread)
     }
@@ -98,7 +98,7 @@ impl Bounds {
     fn outage(&self, World { node, dead_for, .. }: &World) -> bool {
         match node.verdict_in_outage(self.stale, self.rules) {
             Verdict::Admitted => *dead_for < 2 * FRESHNESS,
-            verdict => verdict == Verdict::Unavailable,
+            decision => decision == Verdict::Unavailable,
         }
     }
 

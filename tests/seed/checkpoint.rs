@@ -64,7 +64,7 @@ async fn auth_middleware_validates_all_rest_endpoints() {
     // There are more routes than attempts that may fail in a minute.
     let app = Start::default().set("DALSTON_AUTH_FAILURES_PER_MINUTE", "1000").start().await;
     let mut guarded = 0;
-    for route in routes(&app.runtime.registry).iter().filter(|route| route.need.is_some()) {
+    for route in routes(&app.runtime.registry).iter().filter(|route| route.requirement.is_some()) {
         let path = route.pattern.replace("{key_id}", "x").replace("{job_id}", "x");
         let method: reqwest::Method = route.method.as_str().parse().unwrap();
         for (client, detail) in [(app.anon(), "Missing API key."), (app.with("dk_x"), "Invalid or revoked API key")] {

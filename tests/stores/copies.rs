@@ -93,10 +93,11 @@ async fn goes_on(store: &dyn WorkStorage, known: &Known) {
         previous = record.link(previous);
     }
     assert!(records.len() > 20);
-    let ChangesResult::Changes { changes, mark } = store.key_changes(&Checkpoint::START, 1_000).await.unwrap() else {
+    let ChangesResult::Changes { changes, checkpoint } = store.key_changes(&Checkpoint::START, 1_000).await.unwrap()
+    else {
         panic!()
     };
-    assert_eq!((changes.len(), mark.link), (8, Some(previous)));
+    assert_eq!((changes.len(), checkpoint.link), (8, Some(previous)));
 
     // And what is done from now on stands behind it.
     let entry = dalston_model::AuditEntry {

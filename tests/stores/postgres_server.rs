@@ -77,16 +77,16 @@ async fn a_newer_schema_is_refused() {
     let url = postgres_url().await;
     store(&url).await.close().await;
     run(&url, "UPDATE migrations SET steps = 999 WHERE name = 'keys'".to_owned()).await;
-    let refusal = PostgresStore::connect(&options(&url), None).await.err().unwrap();
-    assert_eq!(refusal, StoreError::Corrupt("keys version 999 is newer than this program".to_owned()));
+    let reason = PostgresStore::connect(&options(&url), None).await.err().unwrap();
+    assert_eq!(reason, StoreError::Corrupt("keys version 999 is newer than this program".to_owned()));
 
     // One of the time when all tables had one number.
     let url = postgres_url().await;
     let before =
         "CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY); INSERT INTO _sqlx_migrations VALUES (999)";
     run(&url, before.to_owned()).await;
-    let refusal = PostgresStore::connect(&options(&url), None).await.err().unwrap();
-    assert_eq!(refusal, StoreError::Corrupt("schema version 999 is newer than this program".to_owned()));
+    let reason = PostgresStore::connect(&options(&url), None).await.err().unwrap();
+    assert_eq!(reason, StoreError::Corrupt("schema version 999 is newer than this program".to_owned()));
 }
 
 #[tokio::test]

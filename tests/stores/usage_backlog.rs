@@ -100,9 +100,9 @@ async fn count(gate: &Arc<Gate>, keys: &[Counted]) {
     for Counted { secret, .. } in keys {
         let attempt = AuthRequest::with_key(secret.expose(), None);
         let denied = gate.authenticate(attempt, Requirement::Scope(Scope::Admin)).await.unwrap_err();
-        assert_eq!(denied.refusal, RejectionReason::InsufficientScope(Scope::Admin));
+        assert_eq!(denied.reason, RejectionReason::InsufficientScope(Scope::Admin));
     }
-    gate.gather_usage();
+    gate.collect_usage();
 }
 
 async fn counted(store: &SharedWorkStorage, Counted { key, .. }: &Counted) -> u64 {
@@ -124,7 +124,7 @@ async fn what_is_cut_off_at_any_moment_is_counted_once(fixture: WorkFixture) {
     }
     for node in &nodes {
         while node.write_usage().await.unwrap() {}
-        assert_eq!(node.waiting_usage(), 0);
+        assert_eq!(node.pending_usage(), 0);
     }
     for key in keys.iter().step_by(7) {
         assert_eq!(counted(&fixture.store, key).await, 80);
@@ -181,7 +181,7 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
         // It cannot be written, and whoever waited goes away.
         assert!(timeout(Duration::from_millis(20), node.write_usage()).await.is_err());
     }
-    assert!(node.waiting_usage() >= KEYS);
+    assert!(node.pending_usage() >= KEYS);
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
 
     let (mut steps, mut changes) = (0, 0);
@@ -197,7 +197,7 @@ async fn a_database_that_was_locked_gets_a_backlog_in_steps_and_changes_of_other
     let sum = "SELECT count(*), sum(insufficient_scope), max(insufficient_scope) FROM key_usage";
     let sums: (i64, i64, i64) = sqlx::query_as(sum).fetch_one(&mut other).await.unwrap();
     assert_eq!(sums, (20_000, 60_000, 3));
-    assert_eq!((counted(&store, &keys[0]).await, node.waiting_usage()), (3, 0));
+    assert_eq!((counted(&store, &keys[0]).await, node.pending_usage()), (3, 0));
     other.close().await.unwrap();
 }
 
@@ -207,7 +207,7 @@ async fn the_use_of_one_key_is_read_without_the_backlog_of_all() {
     let keys = keys(&fixture, 3).await;
     let node = gate(fixture.store.clone(), fixture.clock.clone()).await;
     count(&node, &keys).await;
-    node.write_usage_of(keys[1].key.id).await.unwrap();
+    node.flush_usage_of(keys[1].key.id).await.unwrap();
     assert_eq!((counted(&fixture.store, &keys[1]).await, counted(&fixture.store, &keys[0]).await), (1, 0));
-    assert_eq!(node.waiting_usage(), 2);
+    assert_eq!(node.pending_usage(), 2);
 }

@@ -7,8 +7,8 @@ use serde_json::json;
 use std::time::Duration;
 
 /// The scope that a route needs, and no other.
-pub(super) fn right(need: Requirement) -> String {
-    match need {
+pub(super) fn right(requirement: Requirement) -> String {
+    match requirement {
         Requirement::Caller => Scope::Webhooks.to_string(),
         Requirement::Scope(scope) => scope.to_string(),
     }

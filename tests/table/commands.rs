@@ -28,18 +28,18 @@ async fn every_command_runs_for_who_has_its_scope_and_for_nobody_else() {
     for route in routes(&runtime.registry) {
         let Some(command) = route.command() else { continue };
         let row = runtime.registry.row(command).unwrap();
-        assert_eq!(route.need, Some(row.need), "{}", name(&route));
+        assert_eq!(route.requirement, Some(row.requirement), "{}", name(&route));
         let things = Things::new(&app).await;
         let arguments = Example::of(&route).arguments(&things);
-        if let Requirement::Scope(scope) = row.need {
+        if let Requirement::Scope(scope) = row.requirement {
             let caller = caller(&app, &wrong(scope)).await;
             let before = store.checkpoint().await.unwrap().seq;
             let refused = runtime.registry.invoke(&runtime.services, &caller, command, arguments.clone(), None).await;
-            let refusal = ServiceError::Refused(RejectionReason::InsufficientScope(scope));
-            assert_eq!(refused.err(), Some(refusal), "{command}");
+            let reason = ServiceError::Refused(RejectionReason::InsufficientScope(scope));
+            assert_eq!(refused.err(), Some(reason), "{command}");
             assert_eq!(store.checkpoint().await.unwrap().seq, before, "AUTHZ-03 {command}");
         }
-        let caller = caller(&app, &right(row.need)).await;
+        let caller = caller(&app, &right(row.requirement)).await;
         let answer = runtime.registry.invoke(&runtime.services, &caller, command, arguments, None).await.unwrap();
         if let Some(IssuedSecret { secret, .. }) = &answer.secret {
             log::guard(secret.expose());

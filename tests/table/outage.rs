@@ -28,8 +28,8 @@ async fn stopped() -> (App, Redis, Things) {
 async fn with_the_store_stopped_every_route_is_unavailable_and_no_key_is_called_invalid() {
     let (app, server, things) = stopped().await;
     let mut callers = Vec::new();
-    for (route, need) in guarded(&app) {
-        callers.push((route, app.key(&right(need)).await));
+    for (route, requirement) in guarded(&app) {
+        callers.push((route, app.key(&right(requirement)).await));
     }
     server.kill();
     for (route, client) in callers {

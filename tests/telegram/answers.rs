@@ -14,7 +14,7 @@ async fn a_guest_sees_what_any_caller_may_use_and_nothing_else() {
         assert_eq!(help.body["parse_mode"], "HTML");
         for row in app.runtime.registry.rows() {
             let is_told = help.text().contains(&format!("<b>{}</b>", row.slash()));
-            let is_for_anybody = row.need == dalston_auth::Requirement::Caller;
+            let is_for_anybody = row.requirement == dalston_auth::Requirement::Caller;
             assert_eq!(is_told, is_for_anybody, "AUTHZ-06 {} in {}", row.name, help.text());
         }
     }

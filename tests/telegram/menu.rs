@@ -13,11 +13,11 @@ use serde_json::json;
 async fn everybody_has_the_menu_of_what_they_may_use() {
     let (api, app, _hearing) = chat().await;
     let menu = |may: &dyn Fn(Requirement) -> bool| {
-        let rows = app.runtime.registry.rows().iter().filter(|row| may(row.need));
+        let rows = app.runtime.registry.rows().iter().filter(|row| may(row.requirement));
         rows.map(|row| row.name.replace('.', "_")).collect::<Vec<_>>()
     };
-    let guests = menu(&|need| need == Requirement::Caller);
-    let admins = menu(&|need| match need {
+    let guests = menu(&|requirement| requirement == Requirement::Caller);
+    let admins = menu(&|requirement| match requirement {
         Requirement::Caller => true,
         Requirement::Scope(scope) => ScopeSet::ADMIN.grants(scope),
     });

@@ -90,8 +90,8 @@ pub(crate) fn help(registry: &Registry, given: &ParsedArgs) -> Result<RenderedAn
     Ok(RenderedAnswer { answer: registry.help(&operator)?, secret: None, next: None })
 }
 
-fn refused(refusal: RejectionReason) -> CliError {
-    CliError::new(refusal.code(), refusal.detail())
+fn refused(reason: RejectionReason) -> CliError {
+    CliError::new(reason.code(), reason.detail())
 }
 
 /// Fails if the database does not exist. Opening would create it, so a command in the wrong folder would show an empty

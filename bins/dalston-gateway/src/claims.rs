@@ -34,7 +34,7 @@ pub(crate) async fn show(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
     let info = request_info(&request);
-    gateway.runtime.services.claims.waits(&token).await.map_err(|error| refused(&gateway, info.address, error))?;
+    gateway.runtime.services.claim_links.waits(&token).await.map_err(|error| refused(&gateway, info.address, error))?;
     Ok(page(WAITS))
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn open(
     let RequestInfo { id, address } = request_info(&request);
     let source = Source { actor: Actor::Gateway, door: Door::Http, address, request_id: Some(id) };
     let (at_work, token) = (gateway.clone(), token.into_inner());
-    let opening = async move { at_work.runtime.services.claims.open(&token, source).await };
+    let opening = async move { at_work.runtime.services.claim_links.open(&token, source).await };
     let ClaimedSecret { name, secret } = detached(opening).await.map_err(|error| refused(&gateway, address, error))?;
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Ok(if accept.contains("text/html") {
@@ -76,8 +76,8 @@ pub(crate) fn url(gateway: &Gateway, request: &HttpRequest, token: &str) -> Stri
 /// Counts an unknown token as a failed authentication attempt of the address, and returns the problem.
 fn refused(gateway: &Gateway, address: Option<IpAddr>, error: ServiceError) -> Problem {
     let problem = match error {
-        ServiceError::NotFound(_) => match gateway.runtime.gate.failed(address) {
-            refusal @ RejectionReason::TooManyFailures { .. } => Rejection::from(refusal).into(),
+        ServiceError::NotFound(_) => match gateway.runtime.gate.charge_failure(address) {
+            reason @ RejectionReason::TooManyFailures { .. } => Rejection::from(reason).into(),
             _ => problem(error),
         },
         error => problem(error),

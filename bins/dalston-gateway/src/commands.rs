@@ -1,6 +1,6 @@
 //! The HTTP interface of the commands: reads the arguments from a request, runs the command, writes the response.
 
-use crate::{Gateway, body, export::spliced, fault::problem, repeat};
+use crate::{Gateway, body, export::respond_with_job, fault::problem, repeat};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
@@ -125,7 +125,7 @@ fn respond(
     if let Some(IssuedSecret { secret, .. }) = &answer.secret {
         data[secret.name()] = secret.expose().into();
     }
-    spliced(response, &data, answer.long)
+    respond_with_job(response, &data, answer.long)
 }
 
 /// Returns the route that shows a created resource, if there is one: the same pattern followed by one parameter.

@@ -1,6 +1,6 @@
 //! Transcripts over HTTP, as files or within the job. Both are streamed.
 
-use crate::{Gateway, body, fault::problem, note::noted};
+use crate::{Gateway, body, fault::problem, note::add_note_header};
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header::{Charset, ContentDisposition, ContentType, DispositionParam, DispositionType, ExtendedValue},
@@ -85,7 +85,7 @@ pub(crate) async fn download(
     let export = Export::parse(&extension).ok_or_else(|| problem(ServiceError::NotFound("Format")))?;
     let transcript = jobs.transcript(&permit, &job).await.map_err(problem)?;
     let mut response = HttpResponse::Ok();
-    noted(&mut response, &transcript);
+    add_note_header(&mut response, &transcript);
     let pieces = export.pieces(transcript, request.query_string())?;
     let stem = job.filename.as_ref().and_then(|name| std::path::Path::new(name.as_str()).file_stem()?.to_str());
     let name = format!("{}.{extension}", stem.map_or_else(|| id.to_string(), str::to_owned));
@@ -129,7 +129,7 @@ fn wanted(query: &str) -> Result<(Option<NonZeroUsize>, Option<NonZeroUsize>), P
 }
 
 /// Returns a job as JSON. If it has a long result, that is streamed in place of the member `result`.
-pub(crate) fn spliced(
+pub(crate) fn respond_with_job(
     mut response: HttpResponseBuilder,
     job: &Value,
     long: Option<Transcript>,

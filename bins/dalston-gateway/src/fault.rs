@@ -11,7 +11,7 @@ use serde_json::json;
 pub(crate) fn problem(error: ServiceError) -> Problem {
     let (code, detail) = (error.code(), detail(&error));
     match error {
-        ServiceError::Refused(refusal) => Rejection::from(refusal).into(),
+        ServiceError::Refused(reason) => Rejection::from(reason).into(),
         ServiceError::Malformed(detail) => Problem::malformed(detail),
         ServiceError::Invalid(errors) => Problem::new(code, detail).with_errors(json!(errors)),
         ServiceError::Excess { retry_after, .. } => {

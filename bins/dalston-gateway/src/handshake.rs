@@ -54,7 +54,7 @@ pub(crate) struct AcceptedSocket {
 ///
 /// `decided` is the decision of the gate. Returns a [`Problem`] where the refusal is an HTTP response: for an origin
 /// that is not allowed, an invalid upgrade, an unknown tenant, or an outage.
-pub(crate) async fn shake(
+pub(crate) async fn perform(
     request: &HttpRequest,
     payload: Payload,
     decided: Result<Permit<rights::Realtime>, Rejection>,
@@ -179,7 +179,7 @@ pub(crate) fn offers(request: &HttpRequest, protocol: &str) -> bool {
 
 /// Returns the close code and reason of a refusal, or a problem if the refusal is to be an HTTP response.
 fn refused(denied: Rejection) -> Result<(CloseCode, &'static str), Problem> {
-    match denied.refusal {
+    match denied.reason {
         RejectionReason::MissingCredential(_)
         | RejectionReason::InvalidCredential
         | RejectionReason::AmbiguousCredential => Ok((CloseCode::Other(4001), "Invalid API key")),

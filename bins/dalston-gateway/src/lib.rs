@@ -75,7 +75,7 @@ impl Gateway {
     /// Returns the gateway for this runtime, configured by the settings.
     pub fn new(runtime: Arc<Runtime>, settings: &Settings) -> Self {
         Self {
-            large_bodies: Shares::new(LARGE_BODIES, runtime.services.crowd.clone()),
+            large_bodies: Shares::new(LARGE_BODIES, runtime.services.tenant_presence.clone()),
             runtime,
             pace: Pace::default(),
             query_keys: match settings.query_keys {

@@ -10,7 +10,11 @@ use tokio::time::timeout;
 /// Returns the body as a stream that ends with `TimedOut` when it falls behind the pace, measured by `clock`.
 ///
 /// It may be polled after its end, as readers of forms do.
-pub(crate) fn paced<S>(body: S, pace: Pace, clock: SharedClock) -> impl Stream<Item = Result<Bytes, PayloadError>>
+pub(crate) fn with_min_throughput<S>(
+    body: S,
+    pace: Pace,
+    clock: SharedClock,
+) -> impl Stream<Item = Result<Bytes, PayloadError>>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
@@ -82,7 +86,7 @@ mod tests {
     async fn a_body_is_late_by_the_clock() {
         let clock = ManualClock::new(Timestamp::from_secs(0));
         let pieces = iter(["four", "four"]).map(|piece| Ok(Bytes::from_static(piece.as_bytes())));
-        let mut body = Box::pin(paced(pieces.chain(pending()), PACE, clock.clone()));
+        let mut body = Box::pin(with_min_throughput(pieces.chain(pending()), PACE, clock.clone()));
         for _ in 0..2 {
             clock.advance(WINDOW / 2);
             assert_eq!(body.next().await.unwrap().unwrap(), "four");

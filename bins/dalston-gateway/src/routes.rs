@@ -35,7 +35,7 @@ pub struct RouteRow {
     /// The path pattern.
     pub pattern: &'static str,
     /// What the caller must be authorized for; `None`: the route needs no authentication.
-    pub need: Option<Requirement>,
+    pub requirement: Option<Requirement>,
     /// The code that serves the route.
     pub serves: RouteHandler,
 }
@@ -66,13 +66,13 @@ pub fn routes(registry: &Registry) -> Vec<RouteRow> {
     let commands = registry.rows().iter().map(|row| RouteRow {
         method: row.route.method,
         pattern: row.route.pattern,
-        need: Some(row.need),
+        requirement: Some(row.requirement),
         serves: RouteHandler::Command(row.clone()),
     });
     let data = DATA_ROUTES.iter().map(|route| RouteRow {
         method: route.method,
         pattern: route.pattern,
-        need: route.need,
+        requirement: route.requirement,
         serves: RouteHandler::Data(route.handler),
     });
     let mut routes: Vec<RouteRow> = commands.chain(data).collect();
@@ -153,8 +153,8 @@ fn resource(
         InitError = (),
     >,
 > {
-    let needs = rows.iter().map(|row| (http(row.method), row.need)).collect();
-    let guard = Guard::of_methods(gateway.runtime.gate.clone(), needs)
+    let requirements = rows.iter().map(|row| (http(row.method), row.requirement)).collect();
+    let guard = Guard::of_methods(gateway.runtime.gate.clone(), requirements)
         .query_keys(gateway.query_keys)
         .route(rows.first().map_or("", |row| row.pattern))
         .door(door(&rows));

@@ -2,7 +2,7 @@
 
 use crate::{
     Gateway,
-    handshake::{HandshakeOptions, HandshakeOutcome, shake},
+    handshake::{HandshakeOptions, HandshakeOutcome, perform},
     session::{ClientAction, ClientMessage, OutboundQueue, SessionFault, WireProtocol},
 };
 use actix_web::{
@@ -33,7 +33,7 @@ pub(crate) async fn open(
     AuthOutcome(decided): AuthOutcome<rights::Realtime>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    match shake(&request, payload, decided, &gateway, &TERMS).await? {
+    match perform(&request, payload, decided, &gateway, &TERMS).await? {
         HandshakeOutcome::Open(opened) => opened.begin(&gateway, config(&request), Native).await,
         HandshakeOutcome::Closed(response) => Ok(response),
     }
@@ -83,7 +83,7 @@ impl WireProtocol for Native {
         push(say, &json!({"type": "session.begin", "session_id": session.to_string(), "config": config}));
     }
 
-    fn hear(&mut self, message: ClientMessage, _: bool, say: &mut OutboundQueue) -> ClientAction {
+    fn on_client_message(&mut self, message: ClientMessage, _: bool, say: &mut OutboundQueue) -> ClientAction {
         match message {
             ClientMessage::Audio(audio) => ClientAction::Pass(ClientFrame::Audio(audio)),
             ClientMessage::Text(text) if is_control(&text) => ClientAction::Pass(ClientFrame::Control(text)),
@@ -95,7 +95,7 @@ impl WireProtocol for Native {
         }
     }
 
-    fn tell(&mut self, said: WorkerEvent, say: &mut OutboundQueue) {
+    fn on_worker_event(&mut self, said: WorkerEvent, say: &mut OutboundQueue) {
         say.push_back(said.text);
     }
 

@@ -27,7 +27,7 @@ pub(crate) async fn take(
     let is_from_chat = secrets.next().is_some_and(|secret| bot.is_from_chat(secret.as_bytes()));
     if !is_from_chat || secrets.next().is_some() {
         let address = request_info(&request).address;
-        return Err(Rejection::from(gateway.runtime.gate.failed(address)).into());
+        return Err(Rejection::from(gateway.runtime.gate.charge_failure(address)).into());
     }
     body::plain(&request)?;
     let body = body::bytes(payload, gateway.pace, UPDATE).await?;

@@ -2,10 +2,10 @@
 
 use crate::{
     Gateway, body,
-    export::spliced,
+    export::respond_with_job,
     fault::{crowded, problem},
     form::{Form, FormDialect},
-    min_throughput::paced,
+    min_throughput::with_min_throughput,
     openai, repeat,
 };
 use actix_multipart::Multipart;
@@ -57,7 +57,7 @@ pub(crate) async fn create(
     if !ignored.is_empty() {
         response.insert_header((IGNORED, ignored.join(", ")));
     }
-    spliced(response, &json!(view), long)
+    respond_with_job(response, &json!(view), long)
 }
 
 /// Reads the form of a request and stages its file on disk. `digest`: compute the digest of the file as well.
@@ -71,7 +71,8 @@ pub(crate) async fn received(
 ) -> Result<Form, Problem> {
     let jobs = &gateway.runtime.services.jobs;
     jobs.room(permit, acceptable(request, jobs.max_bytes())?).await.map_err(problem)?;
-    let body = at_most(most(jobs.max_bytes()), paced(payload, gateway.pace, gateway.runtime.clock.clone()));
+    let body =
+        at_most(most(jobs.max_bytes()), with_min_throughput(payload, gateway.pace, gateway.runtime.clock.clone()));
     let parts = Multipart::new(request.headers(), Box::pin(body));
     Form::read(parts, dialect, request, permit, gateway, digest).await
 }

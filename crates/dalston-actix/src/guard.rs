@@ -29,13 +29,13 @@ pub struct Guard {
 
 impl Guard {
     /// Creates a guard with the same requirement for every method.
-    pub fn new(gate: Arc<Gate>, need: Requirement) -> Self {
-        Self { policy: GuardPolicy::new(gate, MethodRequirements::new(), need), at_hand: None }
+    pub fn new(gate: Arc<Gate>, requirement: Requirement) -> Self {
+        Self { policy: GuardPolicy::new(gate, MethodRequirements::new(), requirement), at_hand: None }
     }
 
     /// Creates a guard with a requirement for each method. Methods that are not listed require an authenticated caller.
-    pub fn of_methods(gate: Arc<Gate>, needs: MethodRequirements) -> Self {
-        Self { policy: GuardPolicy::new(gate, needs, Requirement::Caller), at_hand: None }
+    pub fn of_methods(gate: Arc<Gate>, requirements: MethodRequirements) -> Self {
+        Self { policy: GuardPolicy::new(gate, requirements, Requirement::Caller), at_hand: None }
     }
 
     /// Sets where a key in the query is accepted.
@@ -71,14 +71,14 @@ impl Guard {
     }
 
     /// Returns the requirement of the method; `None` if it is public.
-    pub(crate) fn need(&self, method: &Method) -> Option<Requirement> {
-        self.policy.need(method)
+    pub(crate) fn requirement(&self, method: &Method) -> Option<Requirement> {
+        self.policy.requirement(method)
     }
 
     /// Authenticates and authorizes the request.
-    pub(crate) fn enter(&self, request: &HttpRequest, info: &RequestInfo, need: Requirement) -> GateStep {
+    pub(crate) fn enter(&self, request: &HttpRequest, info: &RequestInfo, requirement: Requirement) -> GateStep {
         let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        self.policy.authenticate(request.method(), request.query_string(), headers, info, need)
+        self.policy.authenticate(request.method(), request.query_string(), headers, info, requirement)
     }
 
     /// Returns the cached response, if there is one and the request has no body.
@@ -89,8 +89,8 @@ impl Guard {
     }
 
     /// Returns whether the guard itself answers a rejection.
-    pub(crate) fn answers(&self, request: &HttpRequest, refusal: RejectionReason) -> bool {
+    pub(crate) fn answers(&self, request: &HttpRequest, reason: RejectionReason) -> bool {
         let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-        self.policy.answers(refusal, || is_handshake(request.method().as_str(), header))
+        self.policy.answers(reason, || is_handshake(request.method().as_str(), header))
     }
 }

@@ -56,11 +56,11 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let Some(need) = self.0.guard.need(request.method()) else {
+        let Some(requirement) = self.0.guard.requirement(request.method()) else {
             return GuardFuture::passed(self.0.service.call(request), None);
         };
         let info = request_info(request.request());
-        match self.0.guard.enter(request.request(), &info, need) {
+        match self.0.guard.enter(request.request(), &info, requirement) {
             GateStep::Decided(decision) => self.0.decided(request, info, decision),
             GateStep::Lookup(lookup) => {
                 let post = Rc::clone(&self.0);
@@ -86,7 +86,7 @@ where
         decision: Result<Admission, Rejection>,
     ) -> GuardFuture<S::Future, B> {
         let room = match &decision {
-            Err(denied) if self.guard.answers(request.request(), denied.refusal) => {
+            Err(denied) if self.guard.answers(request.request(), denied.reason) => {
                 let mut response = Problem::from(*denied).respond(&info.id, self.guard.gate().product());
                 apply_headers(response.headers_mut(), None);
                 return GuardFuture::answered(request.into_response(response).map_into_right_body());
@@ -174,7 +174,7 @@ where
 /// Adds the headers that every response from behind the guard carries.
 fn apply_headers(headers: &mut header::HeaderMap, room: Option<&RateLimitDecision>) {
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    for (name, value) in room.into_iter().flat_map(|verdict| RATE_LIMIT.iter().zip(rate_limit(verdict))) {
+    for (name, value) in room.into_iter().flat_map(|decision| RATE_LIMIT.iter().zip(rate_limit(decision))) {
         if let Ok(value) = header::HeaderValue::from_bytes(value.as_bytes()) {
             headers.insert(name.clone(), value);
         }

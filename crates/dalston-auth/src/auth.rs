@@ -20,10 +20,10 @@ use tokio::{
 /// Default limit of failed attempts per minute from one address.
 const FAILURES_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 /// Maximum time that [`Background::stop`] waits for the background tasks.
-const LAST: Duration = Duration::from_mins(1);
+const STOP_TIMEOUT: Duration = Duration::from_mins(1);
 /// Delay before the next attempt when the change feed cannot be opened, and the interval of attempts to record the
 /// pepper.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// API keys, scopes, rate limits and audit, for a service that embeds them.
 ///
@@ -214,14 +214,14 @@ impl Background {
     pub async fn stop(self) {
         let Self { gate, stopping, mut running, .. } = self;
         drop(stopping);
-        match timeout(LAST, &mut running).await {
+        match timeout(STOP_TIMEOUT, &mut running).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(event = "task.failed", %error, "a background task failed"),
             Err(_) => {
                 running.abort();
                 tracing::error!(
                     event = "usage.lost",
-                    waiting = gate.waiting_usage(),
+                    waiting = gate.pending_usage(),
                     "lost usage of keys at the shutdown"
                 );
             }
@@ -384,7 +384,7 @@ async fn follow(
         }
         tokio::select! {
             _ = stopping.changed() => return,
-            () = sleep(RETRY) => {}
+            () = sleep(RETRY_DELAY) => {}
         }
     };
     opened.send_replace(true);
@@ -402,7 +402,7 @@ async fn learn_pepper(gate: &Gate, mut stopping: watch::Receiver<()>) {
         }
         tokio::select! {
             _ = stopping.changed() => return,
-            () = sleep(RETRY) => {}
+            () = sleep(RETRY_DELAY) => {}
         }
     }
 }

@@ -32,7 +32,7 @@ impl<'a> AuthRequest<'a> {
     /// Failed attempts are counted per `address`. Without an address they are not throttled.
     pub const fn with_key(key: &'a str, address: Option<IpAddr>) -> Self {
         Self {
-            credential: Ok(Credential { place: CredentialLocation::ApiKey, token: key.as_bytes() }),
+            credential: Ok(Credential { location: CredentialLocation::ApiKey, token: key.as_bytes() }),
             tenant: None,
             door: Door::Http,
             asked: RequestedRoute { method: "", route: "" },
@@ -59,17 +59,17 @@ pub struct RequestedRoute<'a> {
 
 /// A request that the gate rejected.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-#[error("{refusal}")]
+#[error("{reason}")]
 pub struct Rejection {
     /// The reason.
-    pub refusal: RejectionReason,
+    pub reason: RejectionReason,
     /// The state of the rate limit, if the key was authenticated and has a limit.
-    pub verdict: Option<RateLimitDecision>,
+    pub decision: Option<RateLimitDecision>,
 }
 
 impl From<RejectionReason> for Rejection {
-    fn from(refusal: RejectionReason) -> Self {
-        let verdict = if let RejectionReason::RateLimited(verdict) = refusal { Some(verdict) } else { None };
-        Self { refusal, verdict }
+    fn from(reason: RejectionReason) -> Self {
+        let decision = if let RejectionReason::RateLimited(decision) = reason { Some(decision) } else { None };
+        Self { reason, decision }
     }
 }

@@ -32,7 +32,7 @@ pub struct CachedKey {
     /// It is when the key or this secret of it expires. On a store that does not record all changes, it is no later
     /// than the freshness bound after the read.
     pub(crate) ends: MonotonicNanos,
-    pub(crate) tally: UsageCounters,
+    pub(crate) counters: UsageCounters,
 }
 
 impl CachedKey {
@@ -46,7 +46,7 @@ impl CachedKey {
     ) -> Self {
         let (id, rate_limit) = (key.id, key.rate_limit);
         let expires = key.expires_at.unwrap_or(NEVER);
-        Self { id, tenant, scopes, rate_limit, expires, generation, ends, tally: UsageCounters::default() }
+        Self { id, tenant, scopes, rate_limit, expires, generation, ends, counters: UsageCounters::default() }
     }
 
     /// Returns when the key expires; `None` is never.

@@ -1,6 +1,6 @@
 //! The caller of a request, regardless of the interface.
 
-use crate::{CachedKey, RejectionReason, Requirement, scheme, standing::Identity};
+use crate::{CachedKey, RejectionReason, Requirement, identity::Identity, scheme};
 use dalston_limit::RateLimitDecision;
 use dalston_model::{Actor, Door, Principal, Scope, ScopeSet, Source, TenantId};
 use std::{sync::Arc, time::Duration};
@@ -9,9 +9,9 @@ use std::{sync::Arc, time::Duration};
 /// creates one.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    standing: Identity,
+    identity: Identity,
     /// The tenant in which the caller acts, if it is not the principal's own.
-    elsewhere: Option<TenantId>,
+    tenant_override: Option<TenantId>,
     source: Source,
     room: Option<RateLimitDecision>,
     session_limit: Option<Duration>,
@@ -24,9 +24,9 @@ impl Caller {
         clippy::needless_pass_by_value,
         reason = "the caller takes its source over, and only its actor is another"
     )]
-    pub(crate) fn new(standing: Identity, source: Source) -> Self {
-        let source = Source { actor: standing.actor(), ..source };
-        Self { standing, elsewhere: None, source, room: None, session_limit: None }
+    pub(crate) fn new(identity: Identity, source: Source) -> Self {
+        let source = Source { actor: identity.actor(), ..source };
+        Self { identity, tenant_override: None, source, room: None, session_limit: None }
     }
 
     /// Returns the caller with the limiter's decision about this request.
@@ -49,26 +49,26 @@ impl Caller {
     /// `platform`.
     pub fn in_tenant(self, tenant: TenantId) -> Result<Self, RejectionReason> {
         self.authorize(Requirement::Scope(Scope::Platform))?;
-        Ok(Self { elsewhere: Some(tenant), ..self })
+        Ok(Self { tenant_override: Some(tenant), ..self })
     }
 
     /// Returns the caller in the tenant that a ticket names. If that is not its own tenant, it must hold `platform`.
-    pub(crate) fn placed(self, tenant: TenantId) -> Result<Self, RejectionReason> {
+    pub(crate) fn in_ticket_tenant(self, tenant: TenantId) -> Result<Self, RejectionReason> {
         if *self.tenant() == tenant { Ok(self) } else { self.in_tenant(tenant) }
     }
 
     /// Returns the caller with the current state of its principal. If the caller acts in another tenant, the principal
     /// must still be allowed to.
-    pub(crate) fn renewed(&self, standing: Identity) -> Result<Self, RejectionReason> {
-        let renewed = Self::new(standing, self.source.clone());
-        let renewed = renewed.with_room(self.room).with_session_limit(self.session_limit);
-        renewed.placed(self.tenant().clone())
+    pub(crate) fn with_identity(&self, identity: Identity) -> Result<Self, RejectionReason> {
+        let with_identity = Self::new(identity, self.source.clone());
+        let with_identity = with_identity.with_room(self.room).with_session_limit(self.session_limit);
+        with_identity.in_ticket_tenant(self.tenant().clone())
     }
 
     /// Fails with [`RejectionReason::InsufficientScope`] unless the caller meets the requirement.
-    pub fn authorize(&self, need: Requirement) -> Result<(), RejectionReason> {
-        match need {
-            Requirement::Scope(scope) if !need.is_met_by(self.scopes()) => {
+    pub fn authorize(&self, requirement: Requirement) -> Result<(), RejectionReason> {
+        match requirement {
+            Requirement::Scope(scope) if !requirement.is_met_by(self.scopes()) => {
                 Err(RejectionReason::InsufficientScope(scope))
             }
             Requirement::Scope(_) | Requirement::Caller => Ok(()),
@@ -76,42 +76,42 @@ impl Caller {
     }
 
     /// Returns whether the caller meets the requirement.
-    pub fn may(&self, need: Requirement) -> bool {
-        need.is_met_by(self.scopes())
+    pub fn may(&self, requirement: Requirement) -> bool {
+        requirement.is_met_by(self.scopes())
     }
 
     /// Returns the principal, as it was when the caller was authenticated.
     pub fn principal(&self) -> Principal {
-        match &self.standing {
+        match &self.identity {
             Identity::Other(principal) => Principal::clone(principal),
-            Identity::Key(holder) | Identity::Ticket(holder) => Principal {
-                kind: self.standing.kind(),
-                actor: Actor::Key(holder.id),
-                tenant: holder.tenant.clone(),
-                scopes: holder.scopes,
-                expires: holder.expires(),
+            Identity::Key(cached_key) | Identity::Ticket(cached_key) => Principal {
+                kind: self.identity.kind(),
+                actor: Actor::Key(cached_key.id),
+                tenant: cached_key.tenant.clone(),
+                scopes: cached_key.scopes,
+                expires: cached_key.expires(),
             },
         }
     }
 
     /// Returns the cache entry of the key, if the caller acts as a key.
     pub const fn cached_key(&self) -> Option<&Arc<CachedKey>> {
-        self.standing.holder()
+        self.identity.cached_key()
     }
 
     /// Returns whether the caller is a guest of the chat, who belongs to no tenant.
     pub fn is_guest(&self) -> bool {
-        self.standing.kind() == scheme::chat::GUEST
+        self.identity.kind() == scheme::chat::GUEST
     }
 
     /// Returns the scopes of the caller.
     pub fn scopes(&self) -> ScopeSet {
-        self.standing.scopes()
+        self.identity.scopes()
     }
 
     /// Returns the tenant in which the caller acts.
     pub fn tenant(&self) -> &TenantId {
-        self.elsewhere.as_ref().unwrap_or_else(|| self.standing.tenant())
+        self.tenant_override.as_ref().unwrap_or_else(|| self.identity.tenant())
     }
 
     /// Returns the limiter's decision about this request, if the key has a rate limit.

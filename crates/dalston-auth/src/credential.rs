@@ -29,7 +29,7 @@ pub(crate) enum CredentialLocation {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Credential<'a> {
     /// The location.
-    pub(crate) place: CredentialLocation,
+    pub(crate) location: CredentialLocation,
     /// The secret: visible ASCII characters, not verified yet.
     pub(crate) token: &'a [u8],
 }
@@ -46,12 +46,12 @@ impl<'a> CandidateCredentials<'a> {
     ///
     /// An `Authorization` header with another scheme is ignored: it is meant for another recipient, such as a proxy
     /// that requires a password.
-    pub(crate) fn add(&mut self, place: CredentialLocation, value: &'a [u8]) {
-        if place == CredentialLocation::Authorization && !is_bearer(value) {
+    pub(crate) fn add(&mut self, location: CredentialLocation, value: &'a [u8]) {
+        if location == CredentialLocation::Authorization && !is_bearer(value) {
             return;
         }
         self.are_several |= self.first.is_some();
-        self.first = self.first.or(Some((place, value)));
+        self.first = self.first.or(Some((location, value)));
     }
 
     /// Returns the one credential.
@@ -60,11 +60,11 @@ impl<'a> CandidateCredentials<'a> {
     /// accept. A credential in a location that the route does not accept counts as missing (RFC 6750 §2, AUTH-01,
     /// AUTH-03). `prefix` is the prefix of secrets, for the rejection of a missing credential.
     pub(crate) fn choose(self, prefix: KeyPrefix) -> Result<Credential<'a>, RejectionReason> {
-        let (place, value) = self.first.ok_or(RejectionReason::MissingCredential(prefix))?;
+        let (location, value) = self.first.ok_or(RejectionReason::MissingCredential(prefix))?;
         if self.are_several {
             return Err(RejectionReason::AmbiguousCredential);
         }
-        let token = match place {
+        let token = match location {
             CredentialLocation::Authorization => token(value),
             CredentialLocation::Query { taken: false } => return Err(RejectionReason::MissingCredential(prefix)),
             CredentialLocation::ApiKey
@@ -76,7 +76,7 @@ impl<'a> CandidateCredentials<'a> {
         if token.is_empty() || !token.iter().fold(true, |sound, byte| sound & byte.is_ascii_graphic()) {
             return Err(RejectionReason::AmbiguousCredential);
         }
-        Ok(Credential { place, token })
+        Ok(Credential { location, token })
     }
 }
 
@@ -101,11 +101,11 @@ mod tests {
         candidates: &[(CredentialLocation, &'static str)],
     ) -> Result<(&'static str, CredentialLocation), RejectionReason> {
         let mut all = CandidateCredentials::default();
-        for (place, value) in candidates {
-            all.add(*place, value.as_bytes());
+        for (location, value) in candidates {
+            all.add(*location, value.as_bytes());
         }
         let chosen = all.choose(KeyPrefix::default())?;
-        Ok((std::str::from_utf8(chosen.token).unwrap(), chosen.place))
+        Ok((std::str::from_utf8(chosen.token).unwrap(), chosen.location))
     }
 
     const TAKEN: CredentialLocation = CredentialLocation::Query { taken: true };
@@ -121,8 +121,8 @@ mod tests {
             choose(&[(CredentialLocation::Authorization, "bEARER   t")]),
             Ok(("t", CredentialLocation::Authorization))
         );
-        for place in [CredentialLocation::ApiKey, TAKEN, CredentialLocation::Ticket, CredentialLocation::Protocol] {
-            assert_eq!(choose(&[(place, "t")]), Ok(("t", place)));
+        for location in [CredentialLocation::ApiKey, TAKEN, CredentialLocation::Ticket, CredentialLocation::Protocol] {
+            assert_eq!(choose(&[(location, "t")]), Ok(("t", location)));
         }
     }
 
@@ -138,12 +138,12 @@ mod tests {
         for scheme in
             ["Basic dTpw", "Digest username=\"u\"", "Negotiate YII", "", "dk_x", "Basic", "Bearerx t", "Beare"]
         {
-            for (place, value) in
+            for (location, value) in
                 [(CredentialLocation::ApiKey, "t"), (TAKEN, "t"), (CredentialLocation::Authorization, "Bearer t")]
             {
                 let other = (CredentialLocation::Authorization, scheme);
-                for both in [[other, (place, value)], [(place, value), other]] {
-                    assert_eq!(choose(&both), Ok(("t", place)), "{scheme:?} {place:?}");
+                for both in [[other, (location, value)], [(location, value), other]] {
+                    assert_eq!(choose(&both), Ok(("t", location)), "{scheme:?} {location:?}");
                 }
             }
             let missing = RejectionReason::MissingCredential(KeyPrefix::default());

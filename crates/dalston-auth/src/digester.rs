@@ -44,7 +44,7 @@ impl Digester {
     }
 
     /// Returns a fingerprint of the pepper: different for each pepper, and not reversible.
-    pub(crate) fn mark(&self) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
         const SAMPLE: &[u8] = b"the pepper that the keys of this store are digested with";
         self.0.as_ref().map_or_else(
             || Self::UNPEPPERED.to_owned(),

@@ -50,7 +50,7 @@ impl AuthError {
     /// Returns the stable error code.
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Refused(refusal) => refusal.code(),
+            Self::Refused(reason) => reason.code(),
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::Conflict(_) => ErrorCode::Conflict,
             Self::Invalid(_) => ErrorCode::InvalidRequest,
@@ -79,8 +79,8 @@ impl AuthError {
 }
 
 impl From<RejectionReason> for AuthError {
-    fn from(refusal: RejectionReason) -> Self {
-        Self::Refused(refusal)
+    fn from(reason: RejectionReason) -> Self {
+        Self::Refused(reason)
     }
 }
 

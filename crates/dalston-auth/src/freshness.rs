@@ -62,7 +62,7 @@ pub(crate) struct ReadStamp {
     /// The number of changes that this node knew of.
     pub(crate) generation: CacheEpoch,
     /// The node's checkpoint in the change feed: the sequence number up to which it had read.
-    pub(crate) mark: u64,
+    pub(crate) checkpoint: u64,
 }
 
 /// What this node knows of changes, and as of when.
@@ -70,8 +70,8 @@ pub(crate) struct Freshness {
     bound: Duration,
     /// When the last successful read of the change feed began, in nanoseconds of the monotonic clock plus one, or
     /// [`NEVER`].
-    heard: AtomicU64,
-    mark: AtomicU64,
+    feed_read: AtomicU64,
+    checkpoint: AtomicU64,
     generation: AtomicU64,
     flushed: AtomicU64,
     changed: Box<[AtomicU64]>,
@@ -82,8 +82,8 @@ impl Freshness {
     pub(crate) fn new(bound: Duration) -> Self {
         Self {
             bound,
-            heard: AtomicU64::new(NEVER),
-            mark: AtomicU64::new(0),
+            feed_read: AtomicU64::new(NEVER),
+            checkpoint: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             flushed: AtomicU64::new(0),
             changed: (0..GROUPS).map(|_| AtomicU64::new(0)).collect(),
@@ -92,8 +92,8 @@ impl Freshness {
 
     /// Returns the stamp of a read that begins at `now`. Must be called before the store is asked.
     pub(crate) fn begin(&self, now: MonotonicNanos) -> ReadStamp {
-        let mark = self.mark.load(Ordering::SeqCst);
-        ReadStamp { at: now, generation: CacheEpoch(self.generation.load(Ordering::SeqCst)), mark }
+        let checkpoint = self.checkpoint.load(Ordering::SeqCst);
+        ReadStamp { at: now, generation: CacheEpoch(self.generation.load(Ordering::SeqCst)), checkpoint }
     }
 
     /// Invalidates answers about the key: the change feed reported a change of it, or this node has committed one.
@@ -109,14 +109,14 @@ impl Freshness {
     }
 
     /// Records that the change feed was read up to this sequence number.
-    pub(crate) fn marked(&self, seq: u64) {
-        self.mark.store(seq, Ordering::SeqCst);
+    pub(crate) fn checkpoint_reached(&self, seq: u64) {
+        self.checkpoint.store(seq, Ordering::SeqCst);
     }
 
     /// Records that all changes up to `began` are known.
-    pub(crate) fn heard(&self, began: MonotonicNanos) {
+    pub(crate) fn feed_read(&self, began: MonotonicNanos) {
         // Plus one, because the time may be zero, and zero means never.
-        self.heard.fetch_max(began.0.saturating_add(1), Ordering::SeqCst);
+        self.feed_read.fetch_max(began.0.saturating_add(1), Ordering::SeqCst);
     }
 
     /// Returns whether an answer about the key that was read at this epoch is still valid, as far as this node knows.
@@ -142,8 +142,8 @@ impl Freshness {
 
     /// Returns how long ago the last successful read of the change feed began; `None` before the first one.
     pub(crate) fn age(&self, now: MonotonicNanos) -> Option<Duration> {
-        let heard = self.heard.load(Ordering::Acquire);
-        (heard != NEVER).then(|| Duration::from_nanos(now.0.saturating_add(1).saturating_sub(heard)))
+        let feed_read = self.feed_read.load(Ordering::Acquire);
+        (feed_read != NEVER).then(|| Duration::from_nanos(now.0.saturating_add(1).saturating_sub(feed_read)))
     }
 
     fn group(&self, key: KeyId) -> &AtomicU64 {
@@ -188,12 +188,12 @@ mod tests {
     fn it_is_fresh_for_the_bound_after_the_record_was_heard() {
         let freshness = Freshness::new(SECOND);
         assert!(!freshness.is_fresh(MonotonicNanos::FIRST, 1), "nothing was ever heard");
-        freshness.heard(MonotonicNanos::FIRST);
+        freshness.feed_read(MonotonicNanos::FIRST);
         let almost = SECOND.checked_sub(Duration::from_nanos(1)).unwrap();
         assert!(freshness.is_fresh(at(almost), 1));
         assert!(!freshness.is_fresh(at(SECOND), 1) && freshness.is_fresh(at(SECOND), 2));
-        freshness.heard(at(SECOND * 3));
-        freshness.heard(at(SECOND * 2));
+        freshness.feed_read(at(SECOND * 3));
+        freshness.feed_read(at(SECOND * 2));
         assert!(freshness.is_fresh(at(SECOND * 3 + almost), 1), "an answer that comes late takes nothing back");
         assert_eq!(freshness.age(at(SECOND * 4)), Some(SECOND));
     }

@@ -7,6 +7,7 @@ use crate::{
     Administrators, Admission, AuthError, AuthRequest, CachedKey, Caller, ChangeFeedConsumer, CredentialLocations,
     Digester, FailureThrottle, KeyCacheConfig, KeyCacheStats, KeyFormat, MasterKeys, Pepper, PepperError,
     PresentedCredentials, Product, QueryCredentials, Rejection, RejectionReason, Requirement,
+    identity::Identity,
     key_cache::KeyCache,
     live_keys::LiveKeys,
     lookup::{GateStep, Lookup, Pending},
@@ -17,7 +18,6 @@ use crate::{
         process::ProcessScheme, ticket::TicketScheme,
     },
     sharded_counter::ShardedCounter,
-    standing::Identity,
     store_clock::StoreClock,
     usage::UsageBuffer,
 };
@@ -72,7 +72,7 @@ pub struct Gate {
     /// In the order in which they are tried: the most frequent first.
     schemes: Vec<Arc<dyn CredentialScheme>>,
     chat: Arc<ChatScheme>,
-    directory: Arc<KeyCache>,
+    cache: Arc<KeyCache>,
     observers: Arc<Observers>,
     failures: FailureThrottle,
     usage: UsageBuffer,
@@ -101,12 +101,12 @@ impl Gate {
         let digester = Digester::new(parts.pepper.as_ref());
         let pepper = Arc::new(PepperNote::new(storage.notes.clone(), &digester));
         let scopes = Arc::new(parts.scopes);
-        let directory = KeyCache::new(storage.keys.clone(), clock.clone(), scopes.clone(), memory);
+        let cache = KeyCache::new(storage.keys.clone(), clock.clone(), scopes.clone(), memory);
         let store_clock = Arc::new(StoreClock::new(clock.clone()));
         let chat = Arc::new(ChatScheme { administrators: parts.administrators });
         let keys = LiveKeys {
             storage: storage.clone(),
-            directory: directory.clone(),
+            cache: cache.clone(),
             store_clock: store_clock.clone(),
             clock: clock.clone(),
         };
@@ -114,7 +114,7 @@ impl Gate {
             Arc::new(KeyScheme {
                 format: format.clone(),
                 digester: digester.clone(),
-                directory: directory.clone(),
+                cache: cache.clone(),
                 pepper: pepper.clone(),
                 keys: keys.clone(),
             }),
@@ -133,7 +133,7 @@ impl Gate {
             pepper,
             schemes,
             chat,
-            directory,
+            cache,
             observers: Arc::default(),
             failures: FailureThrottle::new(parts.failures_per_minute),
             usage: UsageBuffer::new(parts.node),
@@ -145,14 +145,14 @@ impl Gate {
 
     /// Extracts the credentials, the tenant and the origin from the headers and the query of a request.
     ///
-    /// Header names may be in any case. `places` says which places of the route accept a credential.
+    /// Header names may be in any case. `locations` says which places of the route accept a credential.
     pub fn presented<'a, 'h: 'a>(
         &self,
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
         query: &'a QueryCredentials,
-        places: CredentialLocations,
+        locations: CredentialLocations,
     ) -> PresentedCredentials<'a> {
-        PresentedCredentials::read(headers, query, places, &self.product, self.format.prefix())
+        PresentedCredentials::read(headers, query, locations, &self.product, self.format.prefix())
     }
 
     /// Authenticates, limits and authorizes the request if no call of the store is needed: the key is cached, and the
@@ -160,36 +160,38 @@ impl Gate {
     ///
     /// Otherwise it returns a [`Lookup`], which completes the request. The request is counted once in [`Gate::totals`],
     /// however it ends.
-    pub fn try_authenticate_cached(self: &Arc<Self>, attempt: &AuthRequest<'_>, need: Requirement) -> GateStep {
+    pub fn try_authenticate_cached(self: &Arc<Self>, request: &AuthRequest<'_>, requirement: Requirement) -> GateStep {
         let at = self.clock.monotonic();
-        let pending = match self.authenticate_credential(attempt, at) {
+        let pending = match self.authenticate_credential(request, at) {
             Ok(Authentication::Known(proof)) => {
                 // Only the store can tell whether the tenant exists.
-                if attempt.tenant.is_none()
-                    && let Ok(verdict) = self.try_take(&proof.standing, at)
+                if request.tenant.is_none()
+                    && let Ok(decision) = self.try_take(&proof.identity, at)
                 {
-                    let caller = self.limited(proof.standing, verdict, attempt.source());
-                    return GateStep::Decided(self.counted(caller.and_then(|caller| self.authorize(caller, need))));
+                    let caller = self.check_limit(proof.identity, decision, request.source());
+                    return GateStep::Decided(
+                        self.record_decision(caller.and_then(|caller| self.authorize(caller, requirement))),
+                    );
                 }
                 Pending::Room(proof)
             }
             Ok(Authentication::Lookup(proof)) => Pending::Proof(proof),
             Ok(Authentication::Unrecognised | Authentication::Failed) => {
-                return GateStep::Decided(self.counted(Err(self.failed(attempt.address).into())));
+                return GateStep::Decided(self.record_decision(Err(self.charge_failure(request.address).into())));
             }
-            Err(refusal) => return GateStep::Decided(self.counted(Err(refusal.into()))),
+            Err(reason) => return GateStep::Decided(self.record_decision(Err(reason.into()))),
         };
-        let (source, tenant) = (attempt.source(), attempt.tenant.map(str::to_owned));
-        GateStep::Lookup(Lookup { gate: Arc::clone(self), pending, source, tenant, need })
+        let (source, tenant) = (request.source(), request.tenant.map(str::to_owned));
+        GateStep::Lookup(Lookup { gate: Arc::clone(self), pending, source, tenant, requirement })
     }
 
     /// Like [`Gate::try_authenticate_cached`], and calls the store where that is needed.
     pub async fn authenticate(
         self: &Arc<Self>,
-        attempt: AuthRequest<'_>,
-        need: Requirement,
+        request: AuthRequest<'_>,
+        requirement: Requirement,
     ) -> Result<Admission, Rejection> {
-        match self.try_authenticate_cached(&attempt, need) {
+        match self.try_authenticate_cached(&request, requirement) {
             GateStep::Decided(decision) => decision,
             GateStep::Lookup(lookup) => lookup.run().await,
         }
@@ -198,12 +200,12 @@ impl Gate {
     /// Returns the result of the first scheme that recognises the credential.
     fn authenticate_credential(
         &self,
-        attempt: &AuthRequest<'_>,
+        request: &AuthRequest<'_>,
         at: Duration,
     ) -> Result<Authentication, RejectionReason> {
-        let credential = attempt.credential?;
-        for scheme in self.schemes.iter().filter(|scheme| scheme.takes_from(credential.place)) {
-            match scheme.authenticate(&credential, attempt, at) {
+        let credential = request.credential?;
+        for scheme in self.schemes.iter().filter(|scheme| scheme.takes_from(credential.location)) {
+            match scheme.authenticate(&credential, request, at) {
                 Authentication::Unrecognised => {}
                 said => return Ok(said),
             }
@@ -212,39 +214,41 @@ impl Gate {
     }
 
     /// Completes a request that needs a call of the store.
-    pub(crate) async fn look_up(
+    pub(crate) async fn complete(
         &self,
         pending: Pending,
         source: Source,
         tenant: Option<&str>,
-        need: Requirement,
+        requirement: Requirement,
     ) -> Result<Admission, Rejection> {
         let found = match pending {
             Pending::Room(proof) => Some(proof),
             Pending::Proof(proof) => proof.await?,
         };
-        let Some(Authenticated { standing, ticket }) = found else { return Err(self.failed(source.address).into()) };
-        let verdict = self.take(&standing).await?;
-        let caller = self.limited(standing, verdict, source)?;
-        let holder = caller.cached_key().cloned();
-        let placed = match (ticket, tenant) {
-            (Some(terms), _) => caller.with_session_limit(terms.session_limit).placed(terms.tenant),
+        let Some(Authenticated { identity, ticket }) = found else {
+            return Err(self.charge_failure(source.address).into());
+        };
+        let decision = self.take(&identity).await?;
+        let caller = self.check_limit(identity, decision, source)?;
+        let cached_key = caller.cached_key().cloned();
+        let in_ticket_tenant = match (ticket, tenant) {
+            (Some(terms), _) => caller.with_session_limit(terms.session_limit).in_ticket_tenant(terms.tenant),
             (None, Some(tenant)) => self.in_tenant(caller, tenant).await,
             (None, None) => Ok(caller),
         };
-        match placed {
-            Ok(caller) => self.authorize(caller, need),
-            Err(refusal) => Err(self.refused(holder.as_ref(), refusal, verdict)),
+        match in_ticket_tenant {
+            Ok(caller) => self.authorize(caller, requirement),
+            Err(reason) => Err(self.refused(cached_key.as_ref(), reason, decision)),
         }
     }
 
     /// Counts a request that is decided, whatever the decision. Each request must pass here exactly once.
-    pub(crate) fn counted(&self, decision: Result<Admission, Rejection>) -> Result<Admission, Rejection> {
+    pub(crate) fn record_decision(&self, decision: Result<Admission, Rejection>) -> Result<Admission, Rejection> {
         let [total, refused] = &self.totals;
         total.add_one();
         if let Err(denied) = &decision {
             refused.add_one();
-            tracing::debug!(event = "request.rejected", code = %denied.refusal.code(), "rejected a request");
+            tracing::debug!(event = "request.rejected", code = %denied.reason.code(), "rejected a request");
         }
         decision
     }
@@ -252,16 +256,16 @@ impl Gate {
     /// Takes one token of the key's rate limit, if the key has a limit and the limiter needs no call of the store.
     ///
     /// Each request takes one token, either here or in [`Gate::take`].
-    fn try_take(&self, standing: &Identity, at: Duration) -> Result<Option<RateLimitDecision>, StoreMustBeAsked> {
-        match standing.limit() {
+    fn try_take(&self, identity: &Identity, at: Duration) -> Result<Option<RateLimitDecision>, StoreMustBeAsked> {
+        match identity.limit() {
             None => Ok(None),
             Some((key, limit)) => self.limiter.try_take(key, limit, at).map(Some).ok_or(StoreMustBeAsked),
         }
     }
 
     /// Like [`Gate::try_take`], and calls the store where that is needed.
-    async fn take(&self, standing: &Identity) -> Result<Option<RateLimitDecision>, RejectionReason> {
-        match standing.limit() {
+    async fn take(&self, identity: &Identity) -> Result<Option<RateLimitDecision>, RejectionReason> {
+        match identity.limit() {
             None => Ok(None),
             Some((key, limit)) => {
                 self.limiter.take(key, limit).await.map(Some).map_err(|CounterUnavailable| RejectionReason::Uncounted)
@@ -270,45 +274,45 @@ impl Gate {
     }
 
     /// Returns the caller, or a rejection if the limiter has refused the request.
-    fn limited(
+    fn check_limit(
         &self,
-        standing: Identity,
-        verdict: Option<RateLimitDecision>,
+        identity: Identity,
+        decision: Option<RateLimitDecision>,
         source: Source,
     ) -> Result<Caller, Rejection> {
-        if let Some(verdict) = verdict
-            && !verdict.admitted
+        if let Some(decision) = decision
+            && !decision.admitted
         {
-            if let Some(holder) = standing.holder() {
-                self.usage.rate_limited(holder, self.clock.now());
+            if let Some(cached_key) = identity.cached_key() {
+                self.usage.rate_limited(cached_key, self.clock.now());
             }
-            return Err(RejectionReason::RateLimited(verdict).into());
+            return Err(RejectionReason::RateLimited(decision).into());
         }
-        Ok(Caller::new(standing, source).with_room(verdict))
+        Ok(Caller::new(identity, source).with_room(decision))
     }
 
     /// Authorizes the caller, and counts an admitted request as a use of its key.
-    fn authorize(&self, caller: Caller, need: Requirement) -> Result<Admission, Rejection> {
-        if let Err(refusal) = caller.authorize(need) {
-            return Err(self.refused(caller.cached_key(), refusal, caller.room().copied()));
+    fn authorize(&self, caller: Caller, requirement: Requirement) -> Result<Admission, Rejection> {
+        if let Err(reason) = caller.authorize(requirement) {
+            return Err(self.refused(caller.cached_key(), reason, caller.room().copied()));
         }
-        if let Some(holder) = caller.cached_key() {
-            self.usage.admitted(holder, self.clock.now(), caller.source().address);
+        if let Some(cached_key) = caller.cached_key() {
+            self.usage.admitted(cached_key, self.clock.now(), caller.source().address);
         }
-        Ok(Admission::new(caller, need))
+        Ok(Admission::new(caller, requirement))
     }
 
     /// Rejects an authenticated request. A rejection for a missing scope is counted with the key's refusals.
     fn refused(
         &self,
-        holder: Option<&Arc<CachedKey>>,
-        refusal: RejectionReason,
-        verdict: Option<RateLimitDecision>,
+        cached_key: Option<&Arc<CachedKey>>,
+        reason: RejectionReason,
+        decision: Option<RateLimitDecision>,
     ) -> Rejection {
-        if let Some(holder) = holder.filter(|_| refusal.code() == ErrorCode::InsufficientScope) {
-            self.usage.insufficient_scope(holder, self.clock.now());
+        if let Some(cached_key) = cached_key.filter(|_| reason.code() == ErrorCode::InsufficientScope) {
+            self.usage.insufficient_scope(cached_key, self.clock.now());
         }
-        Rejection { refusal, verdict }
+        Rejection { reason, decision }
     }
 
     /// Returns the caller in the tenant that the request names, which requires `platform`.
@@ -329,14 +333,14 @@ impl Gate {
 
     /// Returns the freshness bound: cached keys are used only if the node knows all changes up to this long ago.
     pub fn freshness(&self) -> Duration {
-        self.directory.freshness().bound()
+        self.cache.freshness().bound()
     }
 
     /// Counts a command that was rejected after the gate had admitted the request, with the refusals of the caller's
     /// key.
-    pub fn refused_behind(&self, caller: &Caller) {
-        if let Some(holder) = caller.cached_key() {
-            self.usage.insufficient_scope(holder, self.clock.now());
+    pub fn count_insufficient_scope(&self, caller: &Caller) {
+        if let Some(cached_key) = caller.cached_key() {
+            self.usage.insufficient_scope(cached_key, self.clock.now());
         }
     }
 
@@ -345,7 +349,7 @@ impl Gate {
     /// The rejection is [`RejectionReason::InvalidCredential`] whatever the cause, so it reveals nothing. Once the
     /// address has used up its attempts, it is [`RejectionReason::TooManyFailures`]. Without an address there is no
     /// throttle.
-    pub fn failed(&self, address: Option<IpAddr>) -> RejectionReason {
+    pub fn charge_failure(&self, address: Option<IpAddr>) -> RejectionReason {
         let Some(address) = address else { return RejectionReason::InvalidCredential };
         match self.failures.charge(address, self.clock.monotonic()) {
             Ok(()) => RejectionReason::InvalidCredential,
@@ -360,13 +364,13 @@ impl Gate {
     ///
     /// One consumer is enough. Without any, each request reads the store.
     pub fn feed_consumer(&self, feed: Arc<dyn FeedStore>) -> ChangeFeedConsumer {
-        let (directory, observers) = (self.directory.clone(), self.observers.clone());
-        ChangeFeedConsumer::new(feed, directory, observers, self.scopes.clone(), self.store_clock.clone())
+        let (cache, observers) = (self.cache.clone(), self.observers.clone());
+        ChangeFeedConsumer::new(feed, cache, observers, self.scopes.clone(), self.store_clock.clone())
     }
 
     /// Returns statistics of the key cache.
     pub fn memory(&self) -> KeyCacheStats {
-        self.directory.figures()
+        self.cache.figures()
     }
 
     /// Fails if the keys of the store were made with a different pepper than this gate's.
@@ -385,7 +389,7 @@ impl Gate {
     }
 
     /// Collects the usage that was counted so far, to be written.
-    pub fn gather_usage(&self) {
+    pub fn collect_usage(&self) {
         self.usage.gather(self.clock.now());
     }
 
@@ -399,13 +403,13 @@ impl Gate {
 
     /// Writes the usage of one key, for a caller that is about to read it. Waits for at most one batch that is being
     /// written.
-    pub async fn write_usage_of(&self, key: KeyId) -> StoreResult<()> {
-        self.gather_usage();
+    pub async fn flush_usage_of(&self, key: KeyId) -> StoreResult<()> {
+        self.collect_usage();
         self.usage.write_key(&*self.storage.usage, key).await
     }
 
     /// Returns the approximate number of usage counts that are not yet written. One count covers one key and one day.
-    pub fn waiting_usage(&self) -> usize {
+    pub fn pending_usage(&self) -> usize {
         self.usage.waiting()
     }
 

@@ -68,7 +68,7 @@ pub(crate) struct KeyCache {
     freshness: Freshness,
     known: Cache<KeyDigest, Arc<CachedKey>>,
     unknown: Cache<KeyDigest, ReadStamp>,
-    flights: SingleFlight<StoreResult<ReadResult>>,
+    single_flight: SingleFlight<StoreResult<ReadResult>>,
     tenants: Mutex<HashSet<TenantId>>,
     /// Orders lookups and reads. A clock may return the same time twice.
     turns: AtomicU64,
@@ -83,7 +83,7 @@ struct ReadResult {
     turn: u64,
     began: ReadStamp,
     /// `None` if the secret is unknown, or if its key is revoked, expired or disabled.
-    holder: Option<Arc<CachedKey>>,
+    cached_key: Option<Arc<CachedKey>>,
 }
 
 impl KeyCache {
@@ -100,7 +100,7 @@ impl KeyCache {
             freshness: Freshness::new(memory.freshness),
             known: bounded(memory.keys),
             unknown: Cache::new(UNKNOWN),
-            flights: SingleFlight::new(),
+            single_flight: SingleFlight::new(),
             tenants: Mutex::default(),
             turns: AtomicU64::new(1),
             stale: memory.stale,
@@ -120,9 +120,9 @@ impl KeyCache {
         if !self.freshness.is_fresh(now, 1) {
             return None;
         }
-        let holder = self.known.get(digest).filter(|holder| self.holds(holder, now))?;
+        let cached_key = self.known.get(digest).filter(|cached_key| self.holds(cached_key, now))?;
         self.hits.add_one();
-        Some(holder)
+        Some(cached_key)
     }
 
     /// Returns the live key of the digest, asking the store; `None` if there is none.
@@ -138,17 +138,19 @@ impl KeyCache {
         // began, the lookup reads again. Otherwise the read must begin after this lookup.
         let since = if is_fresh { 0 } else { arrived };
         let landed = match self.read(digest, since).await {
-            Ok(landed) if landed.turn < arrived && !self.stands(&landed) => self.read(digest, arrived).await,
+            Ok(landed) if landed.turn < arrived && !self.is_current(&landed) => self.read(digest, arrived).await,
             landed => landed,
         };
-        landed.map(|landed| landed.holder).or_else(|error| match held.filter(|holder| self.may_be_stale(holder)) {
-            Some(holder) => Ok(Some(holder)),
-            None => Err(error),
+        landed.map(|landed| landed.cached_key).or_else(|error| {
+            match held.filter(|cached_key| self.may_be_stale(cached_key)) {
+                Some(cached_key) => Ok(Some(cached_key)),
+                None => Err(error),
+            }
         })
     }
 
     /// Returns an entry for a live key that was found by its id instead of its secret. It is not cached.
-    pub(crate) fn outside(&self, key: &Key) -> Arc<CachedKey> {
+    pub(crate) fn uncached(&self, key: &Key) -> Arc<CachedKey> {
         let began = self.freshness.begin(self.now());
         let scopes = self.scopes.set(&key.scopes);
         Arc::new(CachedKey::of(key, scopes, key.tenant.clone(), began.generation, began.at))
@@ -168,13 +170,13 @@ impl KeyCache {
         MonotonicNanos::of(self.clock.monotonic())
     }
 
-    fn holds(&self, holder: &CachedKey, now: MonotonicNanos) -> bool {
-        now < holder.ends && self.freshness.holds(holder.generation, holder.id)
+    fn holds(&self, cached_key: &CachedKey, now: MonotonicNanos) -> bool {
+        now < cached_key.ends && self.freshness.holds(cached_key.generation, cached_key.id)
     }
 
-    fn stands(&self, landed: &ReadResult) -> bool {
-        match &landed.holder {
-            Some(holder) => self.holds(holder, self.now()),
+    fn is_current(&self, landed: &ReadResult) -> bool {
+        match &landed.cached_key {
+            Some(cached_key) => self.holds(cached_key, self.now()),
             None => self.freshness.is_last(landed.began.generation),
         }
     }
@@ -185,9 +187,9 @@ impl KeyCache {
 
     /// While the store is unavailable, an entry may be as old as twice the freshness bound, unless it is known to be
     /// outdated.
-    fn may_be_stale(&self, holder: &CachedKey) -> bool {
+    fn may_be_stale(&self, cached_key: &CachedKey) -> bool {
         let now = self.now();
-        self.stale && self.freshness.is_fresh(now, 2) && self.holds(holder, now)
+        self.stale && self.freshness.is_fresh(now, 2) && self.holds(cached_key, now)
     }
 
     fn turn(&self) -> u64 {
@@ -196,11 +198,11 @@ impl KeyCache {
 
     async fn read(self: &Arc<Self>, digest: &KeyDigest, since: u64) -> StoreResult<ReadResult> {
         let turn = self.turn();
-        let fly = || self.clone().fly(*digest, turn, self.freshness.begin(self.now()));
-        self.flights.join(*digest, since, turn, fly).await
+        let start_read = || self.clone().start_read(*digest, turn, self.freshness.begin(self.now()));
+        self.single_flight.join(*digest, since, turn, start_read).await
     }
 
-    fn fly(
+    fn start_read(
         self: Arc<Self>,
         digest: KeyDigest,
         turn: u64,
@@ -214,23 +216,23 @@ impl KeyCache {
                 self.unknown.insert(digest, began);
             }
             let is_in_feed = |found: &FoundKey| match found.changed {
-                Some(changed) => changed <= began.mark,
+                Some(changed) => changed <= began.checkpoint,
                 // No change of the key is recorded: the entry ends with the freshness bound.
                 None => !self.store.records_all_changes(),
             };
-            let is_told = found.as_ref().is_some_and(is_in_feed);
-            let holder = found.and_then(|found| self.holder(&found, began));
-            let kept = holder.as_ref().filter(|it| is_told && self.freshness.holds(began.generation, it.id));
-            if let Some(holder) = kept {
-                self.known.insert(digest, holder.clone());
+            let is_cacheable = found.as_ref().is_some_and(is_in_feed);
+            let cached_key = found.and_then(|found| self.cached_key(&found, began));
+            let kept = cached_key.as_ref().filter(|it| is_cacheable && self.freshness.holds(began.generation, it.id));
+            if let Some(cached_key) = kept {
+                self.known.insert(digest, cached_key.clone());
             }
-            Ok(ReadResult { turn, began, holder })
+            Ok(ReadResult { turn, began, cached_key })
         }
         .boxed()
     }
 
     /// Returns the entry of a key that was found, if the key is live by the store's time.
-    fn holder(&self, found: &FoundKey, began: ReadStamp) -> Option<Arc<CachedKey>> {
+    fn cached_key(&self, found: &FoundKey, began: ReadStamp) -> Option<Arc<CachedKey>> {
         let key = &found.key;
         let state = key.state(found.now);
         let ends = [key.expires_at, found.secret_expires_at].into_iter().flatten().min();

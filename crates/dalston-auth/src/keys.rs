@@ -211,8 +211,8 @@ impl Keys {
     ///
     /// Fails with [`RejectionReason::InvalidCredential`] if the store says that the key is not active. Another node may
     /// have revoked it since this node last read the change feed.
-    pub async fn own(&self, holder: &CachedKey) -> Result<KeyWithUse, AuthError> {
-        let found = self.store.key(&holder.tenant, holder.id).await?;
+    pub async fn own(&self, cached_key: &CachedKey) -> Result<KeyWithUse, AuthError> {
+        let found = self.store.key(&cached_key.tenant, cached_key.id).await?;
         let live = found.filter(|used| used.key.state(self.gate.now()) == KeyState::Active);
         live.ok_or(AuthError::Refused(RejectionReason::InvalidCredential))
     }
@@ -282,7 +282,7 @@ impl Keys {
                 Ok(RotatedKey { key: *used, secret, previous_expires_at })
             }
             RotateKeyOutcome::Unknown => Err(AuthError::NotFound(NOUN)),
-            RotateKeyOutcome::Refused(objection) => Err(refused(objection)),
+            RotateKeyOutcome::Refused(violation) => Err(refused(violation)),
             RotateKeyOutcome::Overlapping(until) => Err(AuthError::overlapping(until)),
             RotateKeyOutcome::Repeated(repeated) => Err(made_before(&repeated)),
         }
@@ -310,14 +310,14 @@ impl Keys {
                 Ok(())
             }
             RevokeKeyOutcome::Unknown => Err(AuthError::NotFound(NOUN)),
-            RevokeKeyOutcome::Refused(objection) => Err(refused(objection)),
+            RevokeKeyOutcome::Refused(violation) => Err(refused(violation)),
         }
     }
 
     /// Returns the usage of the key in the last 30 days, today included. First writes the usage of the key that this
     /// node has counted.
     pub async fn usage(&self, permit: &Permit<rights::Admin>, id: KeyId) -> Result<Usage, AuthError> {
-        self.gate.write_usage_of(id).await?;
+        self.gate.flush_usage_of(id).await?;
         let since = Day::of(self.gate.now()).back(DAYS_SHOWN - 1);
         self.store.usage(permit.tenant(), id, since).await?.ok_or(AuthError::NotFound(NOUN))
     }
@@ -328,7 +328,7 @@ fn changed(changed: UpdateKeyOutcome) -> Result<KeyWithUse, AuthError> {
     match changed {
         UpdateKeyOutcome::Changed(used) => Ok(*used),
         UpdateKeyOutcome::Unknown => Err(AuthError::NotFound(NOUN)),
-        UpdateKeyOutcome::Refused(objection) => Err(refused(objection)),
+        UpdateKeyOutcome::Refused(violation) => Err(refused(violation)),
     }
 }
 
@@ -356,8 +356,8 @@ fn future(at: Timestamp, now: Timestamp) -> Result<Timestamp, AuthError> {
     }
 }
 
-fn refused(objection: PolicyViolation) -> AuthError {
-    match objection {
+fn refused(violation: PolicyViolation) -> AuthError {
+    match violation {
         PolicyViolation::Revoked => AuthError::Conflict("The API key is revoked".into()),
         PolicyViolation::Wider(scope) => RejectionReason::InsufficientScope(scope).into(),
         PolicyViolation::LastAdmin => AuthError::Conflict("The tenant's last live admin key stays as it is".into()),

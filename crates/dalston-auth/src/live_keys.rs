@@ -6,13 +6,13 @@ use dalston_store::StoreResult;
 use std::{sync::Arc, time::Duration};
 
 /// Maximum age of a reading of the store's clock by which expiry is decided.
-const STORE_TIME: Duration = Duration::from_secs(1);
+const MAX_READING_AGE: Duration = Duration::from_secs(1);
 
 /// Reads keys from the store, bypassing the cache.
 #[derive(Clone)]
 pub(crate) struct LiveKeys {
     pub(crate) storage: GateStorage,
-    pub(crate) directory: Arc<KeyCache>,
+    pub(crate) cache: Arc<KeyCache>,
     pub(crate) store_clock: Arc<StoreClock>,
     pub(crate) clock: SharedClock,
 }
@@ -28,7 +28,7 @@ impl LiveKeys {
         let found = self.storage.keys.key(tenant, id).await.map_err(unavailable)?;
         let now = self.now().await.map_err(unavailable)?;
         let live = found.map(|used| used.key).filter(|key| key.state(now) == KeyState::Active);
-        Ok(live.map(|key| self.directory.outside(&key)))
+        Ok(live.map(|key| self.cache.uncached(&key)))
     }
 
     /// Returns the current state of the key that a principal acts as.
@@ -42,11 +42,11 @@ impl LiveKeys {
 
     /// Returns the store's time: estimated from the last reading, after a new reading if the last one is too old.
     async fn now(&self) -> StoreResult<Timestamp> {
-        if !self.store_clock.is_fresh(STORE_TIME) {
+        if !self.store_clock.is_fresh(MAX_READING_AGE) {
             let began = self.clock.monotonic();
             let now = self.storage.feed.now().await?;
             if self.store_clock.learn(began, now) {
-                self.directory.freshness().flush();
+                self.cache.freshness().flush();
             }
         }
         Ok(self.store_clock.now())

@@ -23,7 +23,7 @@ pub struct Lookup {
     pub(crate) source: Source,
     /// The tenant that the request names.
     pub(crate) tenant: Option<String>,
-    pub(crate) need: Requirement,
+    pub(crate) requirement: Requirement,
 }
 
 /// What the store must be asked for.
@@ -37,8 +37,8 @@ pub(crate) enum Pending {
 impl Lookup {
     /// Calls the store, and decides.
     pub async fn run(self) -> Result<Admission, Rejection> {
-        let Self { gate, pending, source, tenant, need } = self;
-        let decision = gate.look_up(pending, source, tenant.as_deref(), need).await;
-        gate.counted(decision)
+        let Self { gate, pending, source, tenant, requirement } = self;
+        let decision = gate.complete(pending, source, tenant.as_deref(), requirement).await;
+        gate.record_decision(decision)
     }
 }

@@ -11,17 +11,17 @@ use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 /// Minimum number of characters after a marker that count as a secret.
-const LEAST: usize = 20;
+const MIN_LENGTH: usize = 20;
 /// Minimum length of a known secret in bytes. A shorter value cannot be distinguished from an ordinary word.
-const SHORTEST: usize = 8;
+const MIN_KNOWN_LENGTH: usize = 8;
 /// Maximum length of the authority of a URL that is searched for a password.
-const FARTHEST: usize = 512;
+const MAX_AUTHORITY: usize = 512;
 /// The base of the rolling hash. Any large odd number will do.
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The markers of secrets other than keys, each with the characters besides letters and digits that the secret may
 /// contain.
-const MARKS: [(&str, &[u8]); 5] = [
+const MARKERS: [(&str, &[u8]); 5] = [
     (TICKET, b"-_"),
     // Proposals, claims, and links to claims.
     ("dp_", b"-_"),
@@ -32,9 +32,9 @@ const MARKS: [(&str, &[u8]); 5] = [
 
 /// The set of secrets to mask.
 pub struct Mask {
-    marks: Vec<(Vec<u8>, &'static [u8])>,
+    markers: Vec<(Vec<u8>, &'static [u8])>,
     /// The known secrets by their length.
-    known: BTreeMap<usize, Vec<Fingerprint>>,
+    find_known: BTreeMap<usize, Vec<Fingerprint>>,
 }
 
 /// The hashes of a known secret.
@@ -53,16 +53,16 @@ impl Mask {
     /// Creates a mask for keys of this format, and for the other secrets that the gateway mints.
     pub fn new(format: &KeyFormat) -> Self {
         let keys = (format.prefix().as_str().as_bytes().to_vec(), &b"-_"[..]);
-        let others = MARKS.into_iter().map(|(mark, signs)| (mark.as_bytes().to_vec(), signs));
-        Self { marks: std::iter::once(keys).chain(others).collect(), known: BTreeMap::new() }
+        let others = MARKERS.into_iter().map(|(marker, extra_chars)| (marker.as_bytes().to_vec(), extra_chars));
+        Self { markers: std::iter::once(keys).chain(others).collect(), find_known: BTreeMap::new() }
     }
 
     /// Adds a known secret, which is masked wherever it occurs. Texts shorter than 8 bytes are ignored.
     pub fn hide(&mut self, secret: &str) {
-        let bytes = Folded::of(secret).bytes;
-        if bytes.len() >= SHORTEST {
+        let bytes = NormalizedText::of(secret).bytes;
+        if bytes.len() >= MIN_KNOWN_LENGTH {
             let fingerprint = Fingerprint { rolling: rolling(&bytes), digest: Sha256::digest(&bytes).into() };
-            self.known.entry(bytes.len()).or_default().push(fingerprint);
+            self.find_known.entry(bytes.len()).or_default().push(fingerprint);
         }
     }
 
@@ -78,14 +78,14 @@ impl Mask {
 
     /// Returns the text with secrets replaced by asterisks. Borrows if there is nothing to mask.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let folded = Folded::of(text);
+        let normalized = NormalizedText::of(text);
         let mut found: Vec<Range<usize>> = Vec::new();
-        for (mark, signs) in &self.marks {
-            marked(&folded.bytes, mark, signs, &mut found);
+        for (marker, extra_chars) in &self.markers {
+            find_marked(&normalized.bytes, marker, extra_chars, &mut found);
         }
-        passwords(&folded.bytes, &mut found);
-        for (length, fingerprints) in &self.known {
-            known(&folded.bytes, *length, fingerprints, &mut found);
+        passwords(&normalized.bytes, &mut found);
+        for (length, fingerprints) in &self.find_known {
+            find_known(&normalized.bytes, *length, fingerprints, &mut found);
         }
         if found.is_empty() {
             return Cow::Borrowed(text);
@@ -94,20 +94,20 @@ impl Mask {
         for range in found {
             // Whole characters and whole escapes are replaced, so the text remains valid UTF-8, and JSON remains valid
             // JSON.
-            bytes[folded.at[range.start].0..folded.at[range.end - 1].1].fill(b'*');
+            bytes[normalized.at[range.start].0..normalized.at[range.end - 1].1].fill(b'*');
         }
         Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
 /// Finds the secrets behind a marker, if enough characters follow it.
-fn marked(bytes: &[u8], mark: &[u8], signs: &[u8], found: &mut Vec<Range<usize>>) {
+fn find_marked(bytes: &[u8], marker: &[u8], extra_chars: &[u8], found: &mut Vec<Range<usize>>) {
     let mut from = 0;
-    while let Some(at) = bytes[from..].windows(mark.len()).position(|window| window == mark) {
-        let start = from + at + mark.len();
-        let is_of_it = |byte: &&u8| byte.is_ascii_alphanumeric() || signs.contains(*byte);
+    while let Some(at) = bytes[from..].windows(marker.len()).position(|window| window == marker) {
+        let start = from + at + marker.len();
+        let is_of_it = |byte: &&u8| byte.is_ascii_alphanumeric() || extra_chars.contains(*byte);
         let length = bytes[start..].iter().take_while(is_of_it).count();
-        if length >= LEAST {
+        if length >= MIN_LENGTH {
             found.push(start..start + length);
         }
         from = start + length;
@@ -121,7 +121,7 @@ fn passwords(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     while let Some(at) = bytes[from..].windows(BEGIN.len()).position(|window| window == BEGIN) {
         let start = from + at + BEGIN.len();
         let is_of_it = |byte: &&u8| byte.is_ascii_graphic() && !b"/?#\"'<>".contains(*byte);
-        let authority: Vec<u8> = bytes[start..].iter().take(FARTHEST).take_while(is_of_it).copied().collect();
+        let authority: Vec<u8> = bytes[start..].iter().take(MAX_AUTHORITY).take_while(is_of_it).copied().collect();
         let colon = authority.iter().position(|byte| *byte == b':');
         let end = authority.iter().rposition(|byte| *byte == b'@');
         if let (Some(colon), Some(end)) = (colon, end)
@@ -134,7 +134,7 @@ fn passwords(bytes: &[u8], found: &mut Vec<Range<usize>>) {
 }
 
 /// Finds the known secrets of this length (Rabin-Karp: a rolling hash, confirmed by SHA-256).
-fn known(bytes: &[u8], length: usize, fingerprints: &[Fingerprint], found: &mut Vec<Range<usize>>) {
+fn find_known(bytes: &[u8], length: usize, fingerprints: &[Fingerprint], found: &mut Vec<Range<usize>>) {
     let Some(first) = bytes.get(..length) else { return };
     let highest = (1..length).fold(1_u64, |power, _| power.wrapping_mul(BASE));
     let mut hash = rolling(first);
@@ -158,14 +158,14 @@ fn rolling(bytes: &[u8]) -> u64 {
 /// A text in the form in which it is searched: without backslashes and invisible characters, and with escapes decoded.
 ///
 /// Each byte has the range of the original text that it was decoded from.
-struct Folded {
+struct NormalizedText {
     bytes: Vec<u8>,
     at: Vec<(usize, usize)>,
 }
 
-impl Folded {
+impl NormalizedText {
     fn of(text: &str) -> Self {
-        let mut folded = Self { bytes: Vec::with_capacity(text.len()), at: Vec::with_capacity(text.len()) };
+        let mut normalized = Self { bytes: Vec::with_capacity(text.len()), at: Vec::with_capacity(text.len()) };
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
             let from = text.len() - rest.len();
@@ -180,11 +180,11 @@ impl Folded {
                 None => (c, bare),
             };
             if !is_invisible(c) && c != '\\' {
-                folded.push(c, (from, text.len() - behind.len()));
+                normalized.push(c, (from, text.len() - behind.len()));
             }
             rest = behind;
         }
-        folded
+        normalized
     }
 
     fn push(&mut self, c: char, at: (usize, usize)) {

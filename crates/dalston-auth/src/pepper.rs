@@ -39,7 +39,7 @@ const IS_WANTED: &str = "DALSTON_PEPPER must be what it was when they were made"
 /// Checks and records the pepper of a store.
 pub(crate) struct PepperNote {
     notes: Arc<dyn KvStore>,
-    mark: String,
+    fingerprint: String,
     /// Whether the store has recorded this node's pepper.
     is_known: AtomicBool,
     /// Whether this node has accepted a key of the store, which proves that the keys were made with this node's pepper.
@@ -49,13 +49,18 @@ pub(crate) struct PepperNote {
 impl PepperNote {
     /// Creates the check for the store. `digester` uses the pepper in force.
     pub(crate) fn new(notes: Arc<dyn KvStore>, digester: &Digester) -> Self {
-        Self { notes, mark: digester.mark(), is_known: AtomicBool::new(false), is_proven: AtomicBool::new(false) }
+        Self {
+            notes,
+            fingerprint: digester.fingerprint(),
+            is_known: AtomicBool::new(false),
+            is_proven: AtomicBool::new(false),
+        }
     }
 
     /// Fails if the store has recorded a different pepper. Succeeds if it has recorded none.
     pub(crate) async fn check(&self) -> Result<(), PepperError> {
         match self.notes.get_entry(NOTE).await? {
-            Some(mark) => self.compare(&mark),
+            Some(fingerprint) => self.compare(&fingerprint),
             None => Ok(()),
         }
     }
@@ -69,7 +74,7 @@ impl PepperNote {
             return Ok(());
         }
         match self.notes.get_entry(NOTE).await? {
-            Some(mark) => self.compare(&mark),
+            Some(fingerprint) => self.compare(&fingerprint),
             None if keys.has_keys().await? => Ok(()),
             None => self.put().await,
         }
@@ -89,19 +94,19 @@ impl PepperNote {
     }
 
     async fn put(&self) -> Result<(), PepperError> {
-        if self.notes.put_entry(NOTE, None, &self.mark, KEPT).await? {
+        if self.notes.put_entry(NOTE, None, &self.fingerprint, KEPT).await? {
             self.is_known.store(true, Ordering::Release);
             return Ok(());
         }
         self.check().await
     }
 
-    fn compare(&self, mark: &str) -> Result<(), PepperError> {
-        if mark == self.mark {
+    fn compare(&self, fingerprint: &str) -> Result<(), PepperError> {
+        if fingerprint == self.fingerprint {
             self.is_known.store(true, Ordering::Release);
             return Ok(());
         }
-        let (was, is) = match (mark == Digester::UNPEPPERED, self.mark == Digester::UNPEPPERED) {
+        let (was, is) = match (fingerprint == Digester::UNPEPPERED, self.fingerprint == Digester::UNPEPPERED) {
             (true, _) => ("without a pepper", "one is set"),
             (_, true) => ("with a pepper", "none is set"),
             _ => ("with a pepper", "another one is set"),

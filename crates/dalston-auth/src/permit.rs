@@ -56,14 +56,14 @@ impl<R: Right> Clone for Permit<R> {
 
 impl<R: Right> fmt::Debug for Permit<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("need", &R::need()).field("caller", &self.caller).finish()
+        f.debug_struct("Permit").field("need", &R::requirement()).field("caller", &self.caller).finish()
     }
 }
 
 impl Caller {
     /// Authorizes the caller for `R`. Fails with [`RejectionReason::InsufficientScope`].
     pub fn permit<R: Right>(&self) -> Result<Permit<R>, RejectionReason> {
-        self.authorize(R::need())?;
+        self.authorize(R::requirement())?;
         Ok(Permit { caller: self.clone(), right: PhantomData })
     }
 }
@@ -74,13 +74,13 @@ impl Caller {
 #[derive(Debug, Clone)]
 pub struct Admission {
     caller: Caller,
-    need: Requirement,
+    requirement: Requirement,
 }
 
 impl Admission {
-    /// Creates the admission of a caller that was authorized for `need`.
-    pub(crate) const fn new(caller: Caller, need: Requirement) -> Self {
-        Self { caller, need }
+    /// Creates the admission of a caller that was authorized for `requirement`.
+    pub(crate) const fn new(caller: Caller, requirement: Requirement) -> Self {
+        Self { caller, requirement }
     }
 
     /// Returns the caller.
@@ -93,8 +93,8 @@ impl Admission {
     /// The requirement that the gate has authorized is not checked again; any other is. Fails with
     /// [`RejectionReason::InsufficientScope`].
     pub fn permit<R: Right>(&self) -> Result<Permit<R>, RejectionReason> {
-        if self.need != R::need() {
-            self.caller.authorize(R::need())?;
+        if self.requirement != R::requirement() {
+            self.caller.authorize(R::requirement())?;
         }
         Ok(Permit { caller: self.caller.clone(), right: PhantomData })
     }
@@ -103,6 +103,6 @@ impl Admission {
 /// Admits a caller that was authenticated, without a scope.
 impl From<Caller> for Admission {
     fn from(caller: Caller) -> Self {
-        Self { caller, need: Requirement::Caller }
+        Self { caller, requirement: Requirement::Caller }
     }
 }

@@ -61,7 +61,7 @@ impl<'a> PresentedCredentials<'a> {
     pub(crate) fn read<'h: 'a>(
         headers: impl Iterator<Item = (&'h str, &'h [u8])>,
         query: &'a QueryCredentials,
-        places: CredentialLocations,
+        locations: CredentialLocations,
         product: &Product,
         prefix: KeyPrefix,
     ) -> Self {
@@ -75,18 +75,18 @@ impl<'a> PresentedCredentials<'a> {
                 candidates.add(CredentialLocation::ApiKey, value);
             } else if is(product.tenant_header()) {
                 tenant = Some(text(value).filter(|_| tenant.is_none()).unwrap_or_default());
-            } else if places.stream && is("origin") {
+            } else if locations.stream && is("origin") {
                 origin = origin.or(Some(text(value)));
-            } else if places.stream && is("sec-websocket-protocol") {
-                for (place, value) in protocols(value, product) {
-                    candidates.add(place, value);
+            } else if locations.stream && is("sec-websocket-protocol") {
+                for (location, value) in protocols(value, product) {
+                    candidates.add(location, value);
                 }
             }
         }
         for key in &query.keys {
-            candidates.add(CredentialLocation::Query { taken: places.query }, key.as_bytes());
+            candidates.add(CredentialLocation::Query { taken: locations.query }, key.as_bytes());
         }
-        if places.stream {
+        if locations.stream {
             for ticket in &query.tickets {
                 candidates.add(CredentialLocation::Ticket, ticket.as_bytes());
             }
@@ -102,7 +102,7 @@ fn protocols<'a>(value: &'a [u8], product: &Product) -> impl Iterator<Item = (Cr
         let ticket = protocol.strip_prefix(product.ticket_protocol()).map(|value| (CredentialLocation::Ticket, value));
         let secret =
             || protocol.strip_prefix("openai-insecure-api-key.").map(|value| (CredentialLocation::Protocol, value));
-        ticket.or_else(secret).map(|(place, value)| (place, value.as_bytes()))
+        ticket.or_else(secret).map(|(location, value)| (location, value.as_bytes()))
     })
 }
 
@@ -121,13 +121,14 @@ mod tests {
     fn chosen(
         headers: &[(&str, &str)],
         query: &str,
-        places: CredentialLocations,
+        locations: CredentialLocations,
     ) -> Result<(String, CredentialLocation), RejectionReason> {
         let query = QueryCredentials::of(query);
         let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
         let credential =
-            PresentedCredentials::read(headers, &query, places, &Product::default(), KeyPrefix::default()).credential?;
-        Ok((String::from_utf8(credential.token.to_vec()).unwrap(), credential.place))
+            PresentedCredentials::read(headers, &query, locations, &Product::default(), KeyPrefix::default())
+                .credential?;
+        Ok((String::from_utf8(credential.token.to_vec()).unwrap(), credential.location))
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl RejectionReason {
             Self::InvalidCredential => "Invalid or revoked API key".into(),
             Self::AmbiguousCredential => "Provide exactly one well-formed credential".into(),
             Self::InsufficientScope(scope) => format!("Missing required scope: {scope}").into(),
-            Self::RateLimited(verdict) => format!("Rate limit exceeded ({})", verdict.limit).into(),
+            Self::RateLimited(decision) => format!("Rate limit exceeded ({})", decision.limit).into(),
             Self::TooManyFailures { .. } => "Too many failed attempts from this address".into(),
             Self::UnknownTenant => "Tenant not found".into(),
             Self::Unavailable => "The key store is not available".into(),

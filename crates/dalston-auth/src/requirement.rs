@@ -41,7 +41,7 @@ impl Requirement {
 /// The proof is the permit, which originates only from a gate.
 pub trait Right: sealed::Sealed + Send + Sync + 'static {
     /// Returns the requirement.
-    fn need() -> Requirement;
+    fn requirement() -> Requirement;
 }
 
 /// Implementation details of [`right!`](crate::right).
@@ -96,7 +96,7 @@ macro_rules! right {
         impl $crate::sealed::Sealed for $name {}
 
         impl $crate::Right for $name {
-            fn need() -> $crate::Requirement {
+            fn requirement() -> $crate::Requirement {
                 static NEED: $crate::sealed::OwnRequirement = $crate::sealed::OwnRequirement::of($scope);
                 NEED.get()
             }
@@ -106,7 +106,7 @@ macro_rules! right {
 
 /// Defines the marker type of a requirement.
 macro_rules! requirement {
-    ($name:ident, $need:expr, $doc:expr) => {
+    ($name:ident, $requirement:expr, $doc:expr) => {
         #[doc = $doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name {}
@@ -114,8 +114,8 @@ macro_rules! requirement {
         impl sealed::Sealed for $name {}
 
         impl Right for $name {
-            fn need() -> Requirement {
-                $need
+            fn requirement() -> Requirement {
+                $requirement
             }
         }
     };
@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn a_right_asks_for_its_scope() {
-        assert_eq!(rights::Authenticated::need(), Requirement::Caller);
-        assert_eq!(rights::JobsRead::need(), Requirement::Scope(Scope::JobsRead));
-        assert_eq!(rights::Platform::need(), Requirement::Scope(Scope::Platform));
+        assert_eq!(rights::Authenticated::requirement(), Requirement::Caller);
+        assert_eq!(rights::JobsRead::requirement(), Requirement::Scope(Scope::JobsRead));
+        assert_eq!(rights::Platform::requirement(), Requirement::Scope(Scope::Platform));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const SWEEP_FLOOR: usize = 256;
 pub(crate) struct SingleFlight<T: Clone>(Mutex<JoinedFlight<T>>);
 
 struct JoinedFlight<T: Clone> {
-    flights: HashMap<KeyDigest, Flight<T>>,
+    single_flight: HashMap<KeyDigest, Flight<T>>,
     sweep_at: usize,
 }
 
@@ -30,7 +30,7 @@ struct Flight<T: Clone> {
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// Creates a single-flight group without reads.
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(JoinedFlight { flights: HashMap::new(), sweep_at: SWEEP_FLOOR }))
+        Self(Mutex::new(JoinedFlight { single_flight: HashMap::new(), sweep_at: SWEEP_FLOOR }))
     }
 
     /// Returns the result of a read of `digest` whose turn is at least `since`.
@@ -47,8 +47,8 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         let landed = landing.clone().await;
         let mut under_way = self.under_way();
         let is_this = |flight: &Flight<T>| flight.landing.upgrade().is_none_or(|other| other.ptr_eq(&landing));
-        if under_way.flights.get(&digest).is_some_and(is_this) {
-            under_way.flights.remove(&digest);
+        if under_way.single_flight.get(&digest).is_some_and(is_this) {
+            under_way.single_flight.remove(&digest);
         }
         landed
     }
@@ -61,18 +61,18 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         read: impl FnOnce() -> BoxFuture<'static, T>,
     ) -> Shared<BoxFuture<'static, T>> {
         let mut under_way = self.under_way();
-        let flight = under_way.flights.get(&digest).filter(|flight| flight.turn >= since);
+        let flight = under_way.single_flight.get(&digest).filter(|flight| flight.turn >= since);
         if let Some(landing) = flight.and_then(|flight| flight.landing.upgrade()) {
             return landing;
         }
         let landing = read().shared();
         if let Some(weak) = landing.downgrade() {
-            under_way.flights.insert(digest, Flight { turn, landing: weak });
+            under_way.single_flight.insert(digest, Flight { turn, landing: weak });
         }
         // Removes the reads that all waiters have abandoned.
-        if under_way.flights.len() >= under_way.sweep_at {
-            under_way.flights.retain(|_, flight| flight.landing.upgrade().is_some());
-            under_way.sweep_at = under_way.flights.len().saturating_mul(2).max(SWEEP_FLOOR);
+        if under_way.single_flight.len() >= under_way.sweep_at {
+            under_way.single_flight.retain(|_, flight| flight.landing.upgrade().is_some());
+            under_way.sweep_at = under_way.single_flight.len().saturating_mul(2).max(SWEEP_FLOOR);
         }
         landing
     }
@@ -102,14 +102,14 @@ mod tests {
 
     #[test]
     fn a_read_under_way_is_joined_unless_it_began_too_early() {
-        let (flights, reads) = (SingleFlight::new(), AtomicU32::new(0));
+        let (single_flight, reads) = (SingleFlight::new(), AtomicU32::new(0));
         let read = || {
             reads.fetch_add(1, Ordering::SeqCst);
             pending::<u8>().boxed()
         };
         let mut waiting = Vec::new();
         for (since, turn) in [(1, 1), (1, 2), (0, 3), (4, 4), (0, 5)] {
-            let mut join = Box::pin(flights.join(digest(1), since, turn, read));
+            let mut join = Box::pin(single_flight.join(digest(1), since, turn, read));
             assert!(poll(join.as_mut()).is_pending());
             waiting.push(join);
         }
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn whoever_began_it_may_go_and_nothing_is_left_behind() {
-        let flights = SingleFlight::new();
+        let single_flight = SingleFlight::new();
         let mut polls = 0;
         let read = move || {
             let future = std::future::poll_fn(move |_| {
@@ -127,21 +127,21 @@ mod tests {
             });
             future.boxed()
         };
-        let mut first = Box::pin(flights.join(digest(1), 0, 1, read));
+        let mut first = Box::pin(single_flight.join(digest(1), 0, 1, read));
         assert!(poll(first.as_mut()).is_pending());
-        let mut second = pin!(flights.join(digest(1), 0, 2, || pending().boxed()));
+        let mut second = pin!(single_flight.join(digest(1), 0, 2, || pending().boxed()));
         assert!(poll(second.as_mut()).is_pending());
         drop(first);
         assert_eq!(poll(second.as_mut()), Poll::Ready(7));
-        assert!(flights.under_way().flights.is_empty());
+        assert!(single_flight.under_way().single_flight.is_empty());
         for byte in 0..=255 {
             for other in 0..4 {
                 let mut bytes = [byte; 32];
                 bytes[0] = other;
-                let left = flights.join(KeyDigest::new(bytes), 0, 1, || pending().boxed());
+                let left = single_flight.join(KeyDigest::new(bytes), 0, 1, || pending().boxed());
                 assert!(poll(pin!(left)).is_pending());
             }
         }
-        assert!(flights.under_way().flights.len() <= SWEEP_FLOOR, "those that were left are swept");
+        assert!(single_flight.under_way().single_flight.len() <= SWEEP_FLOOR, "those that were left are swept");
     }
 }

@@ -24,7 +24,7 @@ const MOST_DAYS: usize = 7;
 /// Requests are counted in the [`CachedKey`], in one set of counters per key, however many requests there are. From
 /// there the counts are collected into `waiting`, and written in batches.
 pub(crate) struct UsageBuffer {
-    counted: Mutex<Vec<Arc<CachedKey>>>,
+    record_decision: Mutex<Vec<Arc<CachedKey>>>,
     /// The counts that no batch has written yet, in the order of the keys. Stores lock the keys in this order.
     waiting: Mutex<BTreeMap<(KeyId, Day), UsageDelta>>,
     writer: tokio::sync::Mutex<UsageStepWriter>,
@@ -50,30 +50,30 @@ impl UsageBuffer {
     /// Creates an empty buffer. `node` identifies this run of the node.
     pub(crate) fn new(node: NodeId) -> Self {
         let writer = UsageStepWriter { node, number: 0, sent: Vec::new(), most: MOST, last: None };
-        Self { counted: Mutex::default(), waiting: Mutex::default(), writer: writer.into() }
+        Self { record_decision: Mutex::default(), waiting: Mutex::default(), writer: writer.into() }
     }
 
     /// Counts an admitted request.
-    pub(crate) fn admitted(&self, holder: &Arc<CachedKey>, at: Timestamp, from: Option<IpAddr>) {
-        holder.tally.used(at, from);
-        self.count(holder, UsageKind::Admitted, at);
+    pub(crate) fn admitted(&self, cached_key: &Arc<CachedKey>, at: Timestamp, from: Option<IpAddr>) {
+        cached_key.counters.used(at, from);
+        self.count(cached_key, UsageKind::Admitted, at);
     }
 
     /// Counts a request that exceeded the rate limit.
-    pub(crate) fn rate_limited(&self, holder: &Arc<CachedKey>, at: Timestamp) {
-        self.count(holder, UsageKind::RateLimited, at);
+    pub(crate) fn rate_limited(&self, cached_key: &Arc<CachedKey>, at: Timestamp) {
+        self.count(cached_key, UsageKind::RateLimited, at);
     }
 
     /// Counts a request whose key does not hold the required scope.
-    pub(crate) fn insufficient_scope(&self, holder: &Arc<CachedKey>, at: Timestamp) {
-        self.count(holder, UsageKind::InsufficientScope, at);
+    pub(crate) fn insufficient_scope(&self, cached_key: &Arc<CachedKey>, at: Timestamp) {
+        self.count(cached_key, UsageKind::InsufficientScope, at);
     }
 
     /// Collects the usage that was counted so far, to be written.
     pub(crate) fn gather(&self, now: Timestamp) {
-        for holder in std::mem::take(&mut *lock(&self.counted)) {
-            holder.tally.unlist();
-            self.keep(holder.id, holder.tally.take(Day::of(now)));
+        for cached_key in std::mem::take(&mut *lock(&self.record_decision)) {
+            cached_key.counters.unlist();
+            self.keep(cached_key.id, cached_key.counters.take(Day::of(now)));
         }
     }
 
@@ -98,27 +98,27 @@ impl UsageBuffer {
     /// Returns the approximate number of unwritten counts. A batch that is being written is not included.
     pub(crate) fn waiting(&self) -> usize {
         let sent = self.writer.try_lock().map_or(0, |writer| writer.sent.len());
-        lock(&self.counted).len() + lock(&self.waiting).len() + sent
+        lock(&self.record_decision).len() + lock(&self.waiting).len() + sent
     }
 
     /// Takes the counts of the next batch.
     fn next(&self, writer: &mut UsageStepWriter) -> Vec<UsageDelta> {
         let mut waiting = lock(&self.waiting);
         let behind = writer.last.map_or(Bound::Unbounded, Bound::Excluded);
-        let behind = waiting.range((behind, Bound::Unbounded)).map(|(place, _)| *place);
+        let behind = waiting.range((behind, Bound::Unbounded)).map(|(location, _)| *location);
         let most = writer.most.min(waiting.len());
-        let places: Vec<_> = behind.chain(waiting.keys().copied()).take(most).collect();
-        writer.last = places.last().copied();
-        places.iter().filter_map(|place| waiting.remove(place)).collect()
+        let locations: Vec<_> = behind.chain(waiting.keys().copied()).take(most).collect();
+        writer.last = locations.last().copied();
+        locations.iter().filter_map(|location| waiting.remove(location)).collect()
     }
 
-    fn count(&self, holder: &Arc<CachedKey>, what: UsageKind, at: Timestamp) {
+    fn count(&self, cached_key: &Arc<CachedKey>, what: UsageKind, at: Timestamp) {
         let day = Day::of(at);
-        while holder.tally.count(what, day).is_err() {
-            self.keep(holder.id, holder.tally.take(day));
+        while cached_key.counters.count(what, day).is_err() {
+            self.keep(cached_key.id, cached_key.counters.take(day));
         }
-        if holder.tally.list() {
-            lock(&self.counted).push(Arc::clone(holder));
+        if cached_key.counters.list() {
+            lock(&self.record_decision).push(Arc::clone(cached_key));
         }
     }
 
@@ -294,10 +294,10 @@ mod tests {
 
     fn holders(count: usize) -> Vec<Arc<CachedKey>> {
         let entropy = SeededEntropy::new(1);
-        (0..count).map(|_| holder(KeyId::new(NOW, &entropy).unwrap())).collect()
+        (0..count).map(|_| cached_key(KeyId::new(NOW, &entropy).unwrap())).collect()
     }
 
-    fn holder(id: KeyId) -> Arc<CachedKey> {
+    fn cached_key(id: KeyId) -> Arc<CachedKey> {
         let freshness = Freshness::new(Duration::from_secs(1));
         let entropy = SeededEntropy::new(1);
         let secret = crate::KeyFormat::default().mint(&entropy).unwrap();
@@ -432,7 +432,7 @@ mod tests {
     #[test]
     fn each_day_has_its_own_counts() {
         let (buffer, midnight) = (buffer(), Timestamp::from_secs(1_699_920_000));
-        let key = holder(KeyId::new(midnight, &SeededEntropy::new(1)).unwrap());
+        let key = cached_key(KeyId::new(midnight, &SeededEntropy::new(1)).unwrap());
         let before = Timestamp::from_micros(midnight.as_micros() - 1);
         let address = "192.0.2.1".parse().ok();
         buffer.admitted(&key, before, address);

@@ -75,11 +75,11 @@ impl UsageCounters {
 
     /// Takes the counts, and starts counting for `day`.
     pub(crate) fn take(&self, day: Day) -> DrainedUsage {
-        let counted = self.day.swap(day.number(), Ordering::AcqRel);
+        let record_decision = self.day.swap(day.number(), Ordering::AcqRel);
         let [admitted, rate_limited, insufficient_scope] = &self.counts;
         let take = |count: &AtomicU32| u64::from(count.swap(0, Ordering::AcqRel));
         DrainedUsage {
-            day: Day::from_number(counted),
+            day: Day::from_number(record_decision),
             admitted: take(admitted),
             refused: RefusedRequests { rate_limited: take(rate_limited), insufficient_scope: take(insufficient_scope) },
             last_used: self.last_used(),
@@ -136,17 +136,17 @@ mod tests {
 
     #[test]
     fn the_last_use_is_of_one_request() {
-        let tally = UsageCounters::default();
-        assert_eq!(tally.last_used(), None);
+        let counters = UsageCounters::default();
+        assert_eq!(counters.last_used(), None);
         std::thread::scope(|scope| {
             for thread in 1_u8..=4 {
-                let tally = &tally;
+                let counters = &counters;
                 scope.spawn(move || {
                     for round in 0..20_000_u32 {
                         let address = Ipv6Addr::from_bits(u128::from(thread) << 64 | u128::from(thread));
-                        tally.used(Timestamp::from_secs(i64::from(thread)), Some(address.into()));
+                        counters.used(Timestamp::from_secs(i64::from(thread)), Some(address.into()));
                         if round % 64 == 0 {
-                            let (at, address) = tally.last_used().unwrap();
+                            let (at, address) = counters.last_used().unwrap();
                             let IpAddr::V6(address) = address.unwrap() else { panic!("an IPv4") };
                             let [high, low] = halves(address.to_bits());
                             assert_eq!((high, low), (at.as_secs().cast_unsigned(), high));
@@ -157,10 +157,10 @@ mod tests {
         });
         for address in ["192.0.2.1", "2001:db8::1"] {
             let address: IpAddr = address.parse().unwrap();
-            tally.used(Timestamp::from_secs(9), Some(address));
-            assert_eq!(tally.last_used(), Some((Timestamp::from_secs(9), Some(address))));
+            counters.used(Timestamp::from_secs(9), Some(address));
+            assert_eq!(counters.last_used(), Some((Timestamp::from_secs(9), Some(address))));
         }
-        tally.used(Timestamp::from_secs(10), None);
-        assert_eq!(tally.last_used(), Some((Timestamp::from_secs(10), None)));
+        counters.used(Timestamp::from_secs(10), None);
+        assert_eq!(counters.last_used(), Some((Timestamp::from_secs(10), None)));
     }
 }

@@ -70,7 +70,7 @@ impl Dialogue {
         clock: SharedClock,
         model: Option<Arc<LanguageModel>>,
     ) -> Self {
-        let conversations = model.map(|model| Conversations::new(model, services.crowd.clone()));
+        let conversations = model.map(|model| Conversations::new(model, services.tenant_presence.clone()));
         Self { services, registry, clock, conversations }
     }
 

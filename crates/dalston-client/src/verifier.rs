@@ -143,7 +143,7 @@ impl VerifierParts {
                     Some(VerifyAnswer::Keyless) => Err(VerifyError::Refused),
                     None => Err(VerifyError::Unavailable(ClientError::Foreign(StatusCode::OK))),
                 },
-                Err(error) => Err(refusal(error)),
+                Err(error) => Err(reason(error)),
             };
             match &verified {
                 Ok(key) => self.cache.accept(digest, key.clone(), asked.saturating_add(self.lifetime(key))),
@@ -164,7 +164,7 @@ impl VerifierParts {
 
 /// Maps an error of the call to the result of the verification. Only `invalid_credential` refuses the secret: a missing
 /// or an ambiguous credential is a fault of an intermediary.
-fn refusal(error: ClientError) -> VerifyError {
+fn reason(error: ClientError) -> VerifyError {
     match &error {
         ClientError::Refused(problem) if (problem.status, problem.code) == (401, ErrorCode::InvalidCredential) => {
             VerifyError::Refused

@@ -109,7 +109,7 @@ impl<'a> CommandCall<'a> {
     /// Authorizes the caller and returns the command's context. A refusal is counted for the caller's key.
     fn context<R: Right>(self) -> ServiceResult<CommandContext<'a, R>> {
         let Self { registry, services, admission, repeat } = self;
-        let permit = admission.permit().inspect_err(|_| services.gate.refused_behind(admission.caller()))?;
+        let permit = admission.permit().inspect_err(|_| services.gate.count_insufficient_scope(admission.caller()))?;
         Ok(CommandContext { registry, services, permit, repeat })
     }
 }
@@ -194,7 +194,7 @@ pub struct CommandSpec {
     /// Description, in a sentence or two.
     pub summary: String,
     /// Required permission.
-    pub need: Requirement,
+    pub requirement: Requirement,
     /// Effect of running it.
     pub effect: Effect,
     /// HTTP route.
@@ -228,7 +228,7 @@ impl CommandSpec {
             name: C::NAME,
             tool: C::TOOL,
             summary,
-            need: C::Right::need(),
+            requirement: C::Right::requirement(),
             effect: C::EFFECT,
             route: C::ROUTE,
             columns: C::COLUMNS,
@@ -275,7 +275,7 @@ impl CommandSpec {
     /// Returns the cached JSON of an answer without arguments, if there is one and the caller is authorized to run the
     /// command.
     pub fn ready(&self, services: &Services, caller: &Caller) -> Option<Bytes> {
-        caller.may(self.need).then(|| (self.ready)(services, caller)).flatten()
+        caller.may(self.requirement).then(|| (self.ready)(services, caller)).flatten()
     }
 
     /// Returns the name as a slash command: `/keys_list`.

@@ -78,7 +78,7 @@ impl Registry {
 
     /// Returns the commands that a caller with these scopes may use.
     pub fn of(&self, scopes: ScopeSet) -> impl Iterator<Item = &CommandSpec> {
-        self.rows.iter().map(AsRef::as_ref).filter(move |row: &&CommandSpec| row.need.is_met_by(scopes))
+        self.rows.iter().map(AsRef::as_ref).filter(move |row: &&CommandSpec| row.requirement.is_met_by(scopes))
     }
 
     /// Returns the answer of `help` for a principal without a key. Needs only the registry, no services.
@@ -105,7 +105,7 @@ impl Registry {
         row: &CommandSpec,
         arguments: Arguments,
     ) -> ServiceResult<()> {
-        caller.authorize(row.need).inspect_err(|_| services.gate.refused_behind(caller))?;
+        caller.authorize(row.requirement).inspect_err(|_| services.gate.count_insufficient_scope(caller))?;
         row.check(services, arguments)
     }
 

@@ -151,13 +151,13 @@ impl Engine for EngineCommand {
         mut stop: StopFlag,
     ) -> Result<Summary, EngineError> {
         let seconds = work.about.duration_seconds;
-        let room = tempfile::tempdir_in(&work.desk)?;
+        let room = tempfile::tempdir_in(&work.work_dir)?;
         let left = self.run(work, room.path(), &mut stop).await?;
-        let (desk, leaves_file) = (work.desk.clone(), self.holds("{output}"));
+        let (work_dir, leaves_file) = (work.work_dir.clone(), self.holds("{output}"));
         let read = move |relay: &mut _| {
             let mut file = open(&left)?;
             let read = if leaves_file { answer::document } else { answer::output };
-            read(&mut file, &desk, seconds, relay)
+            read(&mut file, &work_dir, seconds, relay)
         };
         let (head, found) = relay(sink, stop, read).await?;
         let given = |given: &Option<String>, word: &str| given.clone().filter(|_| self.holds(word));

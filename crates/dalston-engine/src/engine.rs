@@ -16,7 +16,7 @@ pub struct TranscriptionTask {
     /// Path of the audio file on this machine.
     pub audio: PathBuf,
     /// A directory for the engine's temporary files. The caller deletes it.
-    pub desk: PathBuf,
+    pub work_dir: PathBuf,
     /// The file name that the client sent.
     pub filename: Option<String>,
     /// Format and duration of the audio, as far as they are known.

@@ -122,7 +122,7 @@ impl OpenAi {
             }
             (other, _) => other,
         });
-        save(accepted?, &work.desk).await
+        save(accepted?, &work.work_dir).await
     }
 
     async fn send(&self, work: &TranscriptionTask, model: &str, shape: AnswerShape) -> Result<Response, EngineError> {
@@ -191,9 +191,9 @@ impl Engine for OpenAi {
             () = wait_for_stop(&mut stop) => return Err(EngineError::Stopped),
             answer = self.request_transcript(work, &model) => answer?,
         };
-        let desk = work.desk.clone();
+        let work_dir = work.work_dir.clone();
         let (head, found) =
-            relay(sink, stop, move |relay| answer::document(&mut answer, &desk, seconds, relay)).await?;
+            relay(sink, stop, move |relay| answer::document(&mut answer, &work_dir, seconds, relay)).await?;
         Ok(Summary {
             engine: self.kind().to_owned(),
             model: Some(model),
@@ -298,8 +298,8 @@ async fn first(response: &mut Response, most: usize) -> reqwest::Result<Vec<u8>>
 }
 
 /// Saves the response body in an unnamed temporary file.
-async fn save(mut response: Response, desk: &Path) -> Result<File, EngineError> {
-    let mut file = tokio::fs::File::from_std(tempfile::tempfile_in(desk)?);
+async fn save(mut response: Response, work_dir: &Path) -> Result<File, EngineError> {
+    let mut file = tokio::fs::File::from_std(tempfile::tempfile_in(work_dir)?);
     let mut length = 0;
     while let Some(chunk) = response.chunk().await.map_err(connection_error)? {
         length += chunk.len() as u64;

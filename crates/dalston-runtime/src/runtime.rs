@@ -142,7 +142,7 @@ impl Runtime {
             blobs,
             decoders,
             engine,
-            terms: job_processing::dispatcher_config(settings),
+            dispatcher: job_processing::dispatcher_config(settings),
             router: RouterParts {
                 own: worker,
                 own_streams: settings.workload.own_streams,
@@ -153,7 +153,7 @@ impl Runtime {
             clock: clock.clone(),
             entropy: entropy.clone(),
             settings: settings.shown.clone(),
-            voice: Notifications {
+            notifications: Notifications {
                 messenger: telegram.clone().map(|(telegram, _)| telegram as Arc<dyn Notifier>),
                 writer: model.clone().map(|model| model as Arc<dyn MessageComposer>),
                 administrators: administrators.clone(),

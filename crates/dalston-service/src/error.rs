@@ -66,7 +66,7 @@ impl ServiceError {
     /// Returns the stable error code.
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::Refused(refusal) => refusal.code(),
+            Self::Refused(reason) => reason.code(),
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::Conflict(_) => ErrorCode::Conflict,
             Self::Invalid(_) | Self::Malformed(_) => ErrorCode::InvalidRequest,
@@ -97,8 +97,8 @@ impl ServiceError {
 }
 
 impl From<RejectionReason> for ServiceError {
-    fn from(refusal: RejectionReason) -> Self {
-        Self::Refused(refusal)
+    fn from(reason: RejectionReason) -> Self {
+        Self::Refused(reason)
     }
 }
 
@@ -112,7 +112,7 @@ impl From<QuotaExceeded> for ServiceError {
 impl From<AuthError> for ServiceError {
     fn from(error: AuthError) -> Self {
         match error {
-            AuthError::Refused(refusal) => Self::Refused(refusal),
+            AuthError::Refused(reason) => Self::Refused(reason),
             AuthError::NotFound(noun) => Self::NotFound(noun),
             AuthError::Conflict(detail) => Self::Conflict(detail),
             AuthError::Invalid(errors) => Self::Invalid(errors),

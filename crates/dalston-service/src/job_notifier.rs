@@ -31,9 +31,9 @@ pub(crate) enum StopReason {
     /// The lease is no longer valid.
     Lost,
     /// The attempt exceeded its time limit.
-    TooLong,
+    TimedOut,
     /// The gateway is shutting down.
-    Stopping,
+    ShuttingDown,
 }
 
 /// A job that this node works on.
@@ -83,14 +83,14 @@ pub(crate) struct JobNotifier {
 }
 
 impl JobNotifier {
-    /// Creates a notifier without jobs. `crowd` determines each tenant's share of the wait slots.
-    pub(crate) fn new(crowd: Arc<TenantPresence>) -> Arc<Self> {
+    /// Creates a notifier without jobs. `tenant_presence` determines each tenant's share of the wait slots.
+    pub(crate) fn new(tenant_presence: Arc<TenantPresence>) -> Arc<Self> {
         Arc::new(Self {
             came: Notify::new(),
             orphaned: Notify::new(),
             runs: Mutex::default(),
             watched: Mutex::default(),
-            seats: Shares::new(SEATS, crowd),
+            seats: Shares::new(SEATS, tenant_presence),
             stopping: watch::channel(false).0,
         })
     }
@@ -190,7 +190,7 @@ impl JobNotifier {
 
     /// Reserves a wait slot for this tenant. Returns `None` when there is none.
     pub(crate) fn seat(self: &Arc<Self>, tenant: &TenantId) -> Option<WaitSlot> {
-        Some(WaitSlot { board: self.clone(), _place: self.seats.take(tenant)? })
+        Some(WaitSlot { job_notifier: self.clone(), _place: self.seats.take(tenant)? })
     }
 
     fn runs(&self) -> MutexGuard<'_, HashMap<JobId, Arc<RunningJob>>> {
@@ -210,26 +210,26 @@ struct WatchedJob {
 
 /// A slot for waiting for a job on this node. Each tenant has a share of the slots. Released on drop.
 pub struct WaitSlot {
-    board: Arc<JobNotifier>,
+    job_notifier: Arc<JobNotifier>,
     _place: TakenPlace<TenantId>,
 }
 
 impl WaitSlot {
     /// Subscribes to changes of a job, from now on.
     pub fn watch(self, id: JobId) -> JobSubscription {
-        let board = self.board.clone();
-        let mut all = board.watched();
+        let job_notifier = self.job_notifier.clone();
+        let mut all = job_notifier.watched();
         let watched = all.entry(id).or_insert_with(|| WatchedJob { changes: watch::channel(()).0, watchers: 0 });
         watched.watchers += 1;
         let changes = watched.changes.subscribe();
         drop(all);
-        JobSubscription { board, id, changes, _seat: self }
+        JobSubscription { job_notifier, id, changes, _seat: self }
     }
 }
 
 /// A subscription to the changes of a job.
 pub struct JobSubscription {
-    board: Arc<JobNotifier>,
+    job_notifier: Arc<JobNotifier>,
     id: JobId,
     changes: watch::Receiver<()>,
     _seat: WaitSlot,
@@ -240,20 +240,20 @@ impl JobSubscription {
     /// down.
     pub async fn next(&mut self) {
         tokio::select! {
-            () = self.board.stopped() => {}
+            () = self.job_notifier.stopped() => {}
             _ = timeout(LOOK, self.changes.changed()) => {}
         }
     }
 
     /// Whether waiting has become pointless because the gateway shuts down.
     pub fn is_over(&self) -> bool {
-        self.board.is_stopping()
+        self.job_notifier.is_stopping()
     }
 }
 
 impl Drop for JobSubscription {
     fn drop(&mut self) {
-        let mut watched = self.board.watched();
+        let mut watched = self.job_notifier.watched();
         match watched.get_mut(&self.id) {
             Some(job) if job.watchers > 1 => job.watchers -= 1,
             _ => drop(watched.remove(&self.id)),

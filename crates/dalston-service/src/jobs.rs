@@ -59,7 +59,7 @@ pub struct Jobs {
     pub(crate) store: SharedWorkStorage,
     pub(crate) gate: Arc<Gate>,
     pub(crate) blobs: Arc<Blobs>,
-    pub(crate) board: Arc<JobNotifier>,
+    pub(crate) job_notifier: Arc<JobNotifier>,
     pub(crate) deliveries: Arc<DeliveryRunner>,
     pub(crate) decoders: Arc<Decoders>,
     /// Whether the engine accepts only audio that the decoders can decode.
@@ -154,7 +154,7 @@ impl Jobs {
         .await?;
         match inserted {
             InsertJobOutcome::Inserted => {
-                self.board.job_available();
+                self.job_notifier.job_available();
                 Ok(job)
             }
             InsertJobOutcome::UnknownTenant => Err(ServiceError::NotFound("Tenant")),
@@ -278,7 +278,7 @@ impl Jobs {
     ///
     /// Returns `None` when the tenant holds its share of the slots, or all slots are taken.
     pub fn seat<R: SeesJobs>(&self, permit: &Permit<R>) -> Option<WaitSlot> {
-        self.board.seat(permit.tenant())
+        self.job_notifier.seat(permit.tenant())
     }
 
     /// Cancels a job that has not ended. Fails with [`ServiceError::Conflict`] when it has.
@@ -287,13 +287,13 @@ impl Jobs {
         let entry = permit.entry(now, WorkAction::JOB_CANCELLED, WorkTarget::Job(id).into(), json!({}));
         match self.store.cancel_job(permit.tenant(), id, now, &entry).await? {
             CancelJobOutcome::Cancelled => {
-                self.board.changed(id);
+                self.job_notifier.changed(id);
                 self.deliveries.wake();
                 Ok(Cancelled::Cancelled)
             }
             CancelJobOutcome::Cancelling => {
-                self.board.cancel(id);
-                self.board.changed(id);
+                self.job_notifier.cancel(id);
+                self.job_notifier.changed(id);
                 Ok(Cancelled::Cancelling)
             }
             CancelJobOutcome::Ended(_) => Err(ServiceError::Conflict("The job has ended".into())),
@@ -317,7 +317,7 @@ impl Jobs {
 
     /// Begins the shutdown: no further job starts, and all waits return.
     pub fn stop(&self) {
-        self.board.stop();
+        self.job_notifier.stop();
     }
 
     /// Finishes uploads and purges that a crash interrupted.

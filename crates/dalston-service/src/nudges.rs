@@ -52,13 +52,18 @@ struct StoredNudge {
 pub struct Nudges {
     store: SharedWorkStorage,
     clock: SharedClock,
-    voice: Notifications,
+    notifications: Notifications,
     mask: Arc<Mask>,
 }
 
 impl Nudges {
-    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, voice: Notifications, mask: Arc<Mask>) -> Self {
-        Self { store, clock, voice, mask }
+    pub(crate) fn new(
+        store: SharedWorkStorage,
+        clock: SharedClock,
+        notifications: Notifications,
+        mask: Arc<Mask>,
+    ) -> Self {
+        Self { store, clock, notifications, mask }
     }
 
     /// Sends the nudge.
@@ -100,8 +105,8 @@ impl Nudges {
 
     /// Returns the recipients. Fails when no channel to them is configured.
     fn users(&self, user: Option<i64>) -> ServiceResult<Vec<i64>> {
-        let all = self.voice.administrators.ids();
-        if self.voice.messenger.is_none() || all.is_empty() {
+        let all = self.notifications.administrators.ids();
+        if self.notifications.messenger.is_none() || all.is_empty() {
             return Err(ServiceError::Unconfigured("No channel to the administrators is configured"));
         }
         match user {
@@ -131,7 +136,7 @@ impl Nudges {
         users: &[i64],
     ) -> ServiceResult<NudgeResult> {
         let unconfigured = ServiceError::Unconfigured("No language model is configured");
-        let text = match (nudge.wording, &self.voice.writer) {
+        let text = match (nudge.wording, &self.notifications.writer) {
             (NudgeAuthor::Direct, _) => nudge.message.clone(),
             (NudgeAuthor::Llm, Some(writer)) => writer.write(&nudge.message).await?,
             (NudgeAuthor::Llm, None) => return Err(unconfigured),
@@ -141,7 +146,7 @@ impl Nudges {
         let mut results = Vec::new();
         let mut sent = 0_u32;
         for user in users {
-            let delivered = match &self.voice.messenger {
+            let delivered = match &self.notifications.messenger {
                 Some(messenger) => messenger.send(*user, &text).await,
                 None => Err(NotDelivered::Unreachable),
             };

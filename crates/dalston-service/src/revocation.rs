@@ -7,16 +7,16 @@ use std::sync::Arc;
 /// Revokes what a principal may no longer have, whether it was changed on this node or on another one.
 pub(crate) struct Revocation {
     pub(crate) streams: Arc<Streams>,
-    pub(crate) board: Arc<JobNotifier>,
-    pub(crate) crowd: Arc<TenantPresence>,
+    pub(crate) job_notifier: Arc<JobNotifier>,
+    pub(crate) tenant_presence: Arc<TenantPresence>,
 }
 
 impl PrincipalObserver for Revocation {
     fn principal_changed(&self, change: &PrincipalChange) {
-        self.crowd.saw(&change.tenant);
+        self.tenant_presence.record_tenant(&change.tenant);
         self.streams.principal_changed(change);
         if change.now.is_none() {
-            self.board.key_revoked();
+            self.job_notifier.key_revoked();
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct ServicesParts {
     /// The engine that transcribes jobs.
     pub engine: Arc<dyn Engine>,
     /// Configuration of the dispatcher: concurrency, attempts, limits.
-    pub terms: DispatcherConfig,
+    pub dispatcher: DispatcherConfig,
     /// The workers that serve streams.
     pub router: RouterParts,
     /// Networks that webhooks may reach in addition to public ones.
@@ -42,7 +42,7 @@ pub struct ServicesParts {
     /// The effective settings, without secrets.
     pub settings: ShownSettings,
     /// Channels to the administrators: the chat and the language model.
-    pub voice: Notifications,
+    pub notifications: Notifications,
     /// The change feed that this node consumes.
     pub feed: Arc<ChangeFeed>,
     /// The commit of the build, if known.
@@ -54,7 +54,7 @@ pub struct Services {
     /// Keys.
     pub keys: Arc<Keys>,
     /// The callers' own keys (`whoami`).
-    pub own_keys: WhoamiCache,
+    pub whoami: WhoamiCache,
     /// Audio usage and quotas.
     pub meters: Meters,
     /// Tenants.
@@ -80,7 +80,7 @@ pub struct Services {
     /// Webhook deliveries. Nothing is sent until its `run` is called.
     pub deliveries: Arc<DeliveryRunner>,
     /// Claim links.
-    pub claims: ClaimLinks,
+    pub claim_links: ClaimLinks,
     /// Proposals.
     pub proposals: Proposals,
     /// Authentication and authorization.
@@ -88,7 +88,7 @@ pub struct Services {
     /// Masks secrets in what front ends send to chats and language models.
     pub mask: Arc<Mask>,
     /// Whether several tenants use the deployment, so that each may hold only a share of this node's places.
-    pub crowd: Arc<TenantPresence>,
+    pub tenant_presence: Arc<TenantPresence>,
     /// Keeps the revocation observer registered: it ends the streams and cancels the queued jobs of revoked keys.
     _observation: Observation,
 }
@@ -103,48 +103,53 @@ impl Services {
             blobs,
             decoders,
             engine,
-            terms,
+            dispatcher,
             router,
             webhook_networks,
             mask,
             clock,
             entropy,
             settings,
-            voice,
+            notifications,
             feed,
             commit,
         } = parts;
-        let crowd = Arc::new(TenantPresence::default());
+        let tenant_presence = Arc::new(TenantPresence::default());
         let deliveries = Arc::new(DeliveryRunner::new(store.clone(), clock.clone(), entropy.clone()));
-        let streams = Streams::new(store.clone(), gate.clone(), router, crowd.clone(), clock.clone(), entropy.clone());
-        let (blobs, board) = (Arc::new(blobs), JobNotifier::new(crowd.clone()));
-        let (max_audio_seconds, is_built_in) = (terms.max_audio_seconds, engine.is_built_in());
-        let revocation = Revocation { streams: streams.clone(), board: board.clone(), crowd: crowd.clone() };
+        let streams =
+            Streams::new(store.clone(), gate.clone(), router, tenant_presence.clone(), clock.clone(), entropy.clone());
+        let (blobs, job_notifier) = (Arc::new(blobs), JobNotifier::new(tenant_presence.clone()));
+        let (max_audio_seconds, is_built_in) = (dispatcher.max_audio_seconds, engine.is_built_in());
+        let revocation = Revocation {
+            streams: streams.clone(),
+            job_notifier: job_notifier.clone(),
+            tenant_presence: tenant_presence.clone(),
+        };
         let observation = gate.observe(Arc::new(revocation));
         let dispatcher = Dispatcher::new(DispatcherParts {
             store: store.clone(),
             blobs: blobs.clone(),
-            board: board.clone(),
-            crowd: crowd.clone(),
+            job_notifier: job_notifier.clone(),
+            tenant_presence: tenant_presence.clone(),
             deliveries: deliveries.clone(),
             decoders: decoders.clone(),
             engine,
             clock: clock.clone(),
             entropy: entropy.clone(),
-            terms,
+            config: dispatcher,
         });
         Self {
-            own_keys: WhoamiCache::new(keys.clone(), clock.clone()),
+            whoami: WhoamiCache::new(keys.clone(), clock.clone()),
             keys,
             meters: Meters::new(store.clone(), clock.clone()),
-            tenants: Tenants::new(store.clone(), clock.clone(), crowd.clone()),
+            tenants: Tenants::new(store.clone(), clock.clone(), tenant_presence.clone()),
             workers: Workers::new(store.clone(), clock.clone()),
             tickets: Tickets::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             jobs: Jobs {
                 store: store.clone(),
                 gate: gate.clone(),
                 blobs: blobs.clone(),
-                board,
+                job_notifier,
                 deliveries: deliveries.clone(),
                 decoders,
                 is_built_in,
@@ -153,7 +158,7 @@ impl Services {
                 entropy: entropy.clone(),
             },
             audits: Audits::new(store.clone()),
-            nudges: Nudges::new(store.clone(), clock.clone(), voice.clone(), mask.clone()),
+            nudges: Nudges::new(store.clone(), clock.clone(), notifications.clone(), mask.clone()),
             webhooks: Webhooks::new(
                 store.clone(),
                 deliveries.clone(),
@@ -163,7 +168,7 @@ impl Services {
                 entropy.clone(),
             ),
             deliveries,
-            claims: ClaimLinks::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
+            claim_links: ClaimLinks::new(store.clone(), gate.clone(), clock.clone(), entropy.clone()),
             proposals: Proposals::new(store.clone(), clock.clone(), entropy),
             status: StatusReporter::new(StatusParts {
                 store,
@@ -173,7 +178,7 @@ impl Services {
                 blobs,
                 clock,
                 settings,
-                voice,
+                notifications,
                 commit,
                 feed,
             }),
@@ -181,7 +186,7 @@ impl Services {
             streams,
             gate,
             mask,
-            crowd,
+            tenant_presence,
             _observation: observation,
         }
     }

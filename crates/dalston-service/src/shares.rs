@@ -27,7 +27,7 @@ impl TenantPresence {
     }
 
     /// Records that a tenant exists.
-    pub fn saw(&self, tenant: &TenantId) {
+    pub fn record_tenant(&self, tenant: &TenantId) {
         if self.first.get_or_init(|| tenant.clone()) != tenant {
             self.is_several.store(true, Ordering::Relaxed);
         }
@@ -47,14 +47,14 @@ impl TenantPresence {
 /// A fixed number of places, of which each holder may take a share.
 pub struct Shares<K> {
     most: usize,
-    crowd: Arc<TenantPresence>,
+    tenant_presence: Arc<TenantPresence>,
     taken: Mutex<HashMap<K, usize>>,
 }
 
 impl<K: Clone + Eq + Hash> Shares<K> {
-    /// Creates `most` places, which the tenants share as `crowd` determines. Other holders may stand for tenants.
-    pub fn new(most: usize, crowd: Arc<TenantPresence>) -> Arc<Self> {
-        Arc::new(Self { most, crowd, taken: Mutex::default() })
+    /// Creates `most` places, which the tenants share as `tenant_presence` determines. Other holders may stand for tenants.
+    pub fn new(most: usize, tenant_presence: Arc<TenantPresence>) -> Arc<Self> {
+        Arc::new(Self { most, tenant_presence, taken: Mutex::default() })
     }
 
     /// Creates `most` places of which each caller may hold at most half, even if there is only one tenant.
@@ -89,7 +89,7 @@ impl<K: Clone + Eq + Hash> Shares<K> {
 
     fn has_room(&self, taken: &HashMap<K, usize>, holder: &K) -> bool {
         let own = taken.get(holder).copied().unwrap_or_default();
-        own < self.crowd.share(self.most) && taken.values().sum::<usize>() < self.most
+        own < self.tenant_presence.share(self.most) && taken.values().sum::<usize>() < self.most
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<K, usize>> {
@@ -117,12 +117,12 @@ impl<K: Clone + Eq + Hash> Drop for TakenPlace<K> {
 mod tests {
     use super::*;
 
-    fn crowd(tenants: &[&str]) -> Arc<TenantPresence> {
-        let crowd = Arc::new(TenantPresence::default());
+    fn tenant_presence(tenants: &[&str]) -> Arc<TenantPresence> {
+        let tenant_presence = Arc::new(TenantPresence::default());
         for tenant in tenants {
-            crowd.saw(&tenant.parse().unwrap());
+            tenant_presence.record_tenant(&tenant.parse().unwrap());
         }
-        crowd
+        tenant_presence
     }
 
     /// Takes as many places for a tenant as it can get.
@@ -136,7 +136,7 @@ mod tests {
         for (most, greedy, modest, third) in
             [(0, 0, 0, 0), (1, 1, 0, 0), (2, 1, 1, 0), (3, 2, 1, 0), (8, 4, 4, 0), (9, 5, 4, 0)]
         {
-            let shares = Shares::new(most, crowd(&["greedy", "modest"]));
+            let shares = Shares::new(most, tenant_presence(&["greedy", "modest"]));
             let (one, two) = (grab(&shares, "greedy"), grab(&shares, "modest"));
             let three = grab(&shares, "third");
             assert_eq!([one.len(), two.len(), three.len()], [greedy, modest, third], "{most}");
@@ -148,11 +148,11 @@ mod tests {
 
     #[test]
     fn a_tenant_that_is_alone_may_have_all_until_another_comes() {
-        let crowd = crowd(&["only", "only"]);
-        let shares = Shares::new(4, crowd.clone());
+        let tenant_presence = tenant_presence(&["only", "only"]);
+        let shares = Shares::new(4, tenant_presence.clone());
         let mut held = grab(&shares, "only");
         assert_eq!(held.len(), 4);
-        crowd.saw(&"other".parse().unwrap());
+        tenant_presence.record_tenant(&"other".parse().unwrap());
         // No place is taken away. A freed place is available to the other tenant first.
         held.pop();
         assert!(!shares.is_open(&"only".parse().unwrap()) && shares.is_open(&"other".parse().unwrap()));

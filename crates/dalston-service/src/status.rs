@@ -28,7 +28,7 @@ pub(crate) struct StatusParts {
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) clock: SharedClock,
     pub(crate) settings: ShownSettings,
-    pub(crate) voice: Notifications,
+    pub(crate) notifications: Notifications,
     pub(crate) commit: Option<String>,
     pub(crate) feed: Arc<ChangeFeed>,
 }
@@ -43,7 +43,7 @@ pub struct StatusReporter {
     clock: SharedClock,
     started_at: Timestamp,
     settings: ShownSettings,
-    voice: Notifications,
+    notifications: Notifications,
     commit: Option<String>,
     feed: Arc<ChangeFeed>,
     counting: Mutex<()>,
@@ -53,7 +53,8 @@ pub struct StatusReporter {
 
 impl StatusReporter {
     pub(crate) fn new(parts: StatusParts) -> Self {
-        let StatusParts { store, gate, streams, dispatcher, blobs, clock, settings, voice, commit, feed } = parts;
+        let StatusParts { store, gate, streams, dispatcher, blobs, clock, settings, notifications, commit, feed } =
+            parts;
         Self {
             store,
             gate,
@@ -63,7 +64,7 @@ impl StatusReporter {
             started_at: clock.now(),
             clock,
             settings,
-            voice,
+            notifications,
             commit,
             feed,
             counting: Mutex::default(),
@@ -82,7 +83,7 @@ impl StatusReporter {
         };
         let time = self.clock.now();
         let latency = answer.is_ok().then(|| time.since(asked));
-        let chat = self.voice.messenger.as_ref().map(|messenger| messenger.state());
+        let chat = self.notifications.messenger.as_ref().map(|messenger| messenger.state());
         let mut components = BTreeMap::from([("store".to_owned(), answer.is_ok())]);
         components.extend(chat.as_ref().and_then(|chat| Some(("telegram".to_owned(), chat.reachable?))));
         components.extend(self.blobs.is_answered().map(|is_answered| ("audio_store".to_owned(), is_answered)));
@@ -166,7 +167,7 @@ impl StatusReporter {
     async fn workers(&self, permit: &Permit<rights::Authenticated>) -> Option<WorkersReport> {
         let registered = self.store.workers().await.ok()?.into_iter();
         let serves = |it: &WorkerLoad| it.worker.tenant.as_ref().is_none_or(|tenant| tenant == permit.tenant());
-        let (own_streams, own_capacity) = if is_node(permit) { self.streams.own_load() } else { (0, 0) };
+        let (own_streams, own_capacity) = if is_node(permit) { self.streams.builtin_load() } else { (0, 0) };
         let report = |it: WorkerLoad| WorkerReport {
             id: it.worker.id.to_string(),
             shared: it.worker.tenant.is_none(),

@@ -11,18 +11,18 @@ use std::sync::Arc;
 pub struct Tenants {
     store: SharedWorkStorage,
     clock: SharedClock,
-    crowd: Arc<TenantPresence>,
+    tenant_presence: Arc<TenantPresence>,
 }
 
 impl Tenants {
-    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, crowd: Arc<TenantPresence>) -> Self {
-        Self { store, clock, crowd }
+    pub(crate) fn new(store: SharedWorkStorage, clock: SharedClock, tenant_presence: Arc<TenantPresence>) -> Self {
+        Self { store, clock, tenant_presence }
     }
 
     /// Reads the tenants that exist. Whether there are several determines the share of a node that each may use.
     pub async fn look(&self) -> ServiceResult<()> {
         let page = self.store.tenants(&PageRequest::default()).await?;
-        page.items.iter().for_each(|tenant| self.crowd.saw(&tenant.id));
+        page.items.iter().for_each(|tenant| self.tenant_presence.record_tenant(&tenant.id));
         Ok(())
     }
 
@@ -89,7 +89,7 @@ impl Tenants {
         let mut entry = permit.entry(created_at, KeyAction::TENANT_CREATED, target, json!({"name": tenant.name}));
         entry.tenant = id;
         let made = self.store.insert_tenant(&tenant, &entry).await?;
-        self.crowd.saw(&tenant.id);
+        self.tenant_presence.record_tenant(&tenant.id);
         Ok((tenant, made))
     }
 }

@@ -17,7 +17,7 @@ const AGE: Duration = Duration::from_secs(1);
 pub struct WhoamiCache {
     keys: Arc<Keys>,
     clock: SharedClock,
-    cards: Cache<KeyId, WhoamiEntry>,
+    entries: Cache<KeyId, WhoamiEntry>,
 }
 
 #[derive(Clone)]
@@ -30,7 +30,7 @@ struct WhoamiEntry {
 
 impl WhoamiCache {
     pub(crate) fn new(keys: Arc<Keys>, clock: SharedClock) -> Self {
-        Self { keys, clock, cards: Cache::new(CARDS) }
+        Self { keys, clock, entries: Cache::new(CARDS) }
     }
 
     /// Reads the caller's own key with [`Keys::own`], and caches it.
@@ -38,7 +38,7 @@ impl WhoamiCache {
         let read_at = self.clock.monotonic();
         let used = self.keys.own(holder).await?;
         if let Ok(json) = serde_json::to_vec(&KeyView::new(&used, self.keys.scopes())) {
-            self.cards.insert(holder.id, WhoamiEntry { holder: holder.clone(), read_at, json: json.into() });
+            self.entries.insert(holder.id, WhoamiEntry { holder: holder.clone(), read_at, json: json.into() });
         }
         Ok(used)
     }
@@ -46,7 +46,7 @@ impl WhoamiCache {
     /// Returns the cached JSON, if it was read within the last second and the key has not changed.
     pub fn card(&self, holder: &Arc<CachedKey>) -> Option<Bytes> {
         let now = self.clock.monotonic();
-        let card = self.cards.get(&holder.id)?;
+        let card = self.entries.get(&holder.id)?;
         let is_good = Arc::ptr_eq(&card.holder, holder) && now.saturating_sub(card.read_at) < AGE;
         is_good.then_some(card.json)
     }

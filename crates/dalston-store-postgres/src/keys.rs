@@ -107,7 +107,7 @@ fn rest(key: &Key) -> sqlx::Result<String> {
 }
 
 /// Returns why the precondition forbids the change, if it does. Reads the other admin keys only if they matter.
-async fn objection(
+async fn violation(
     change: &mut Change<'_>,
     guard: &UpdatePrecondition,
     before: &Key,
@@ -226,8 +226,8 @@ impl KeyStore for PostgresStore {
                 return Ok(UpdateKeyOutcome::Unknown);
             };
             let after = patch.apply(key.clone());
-            if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
-                return Ok(UpdateKeyOutcome::Refused(objection));
+            if let Some(violation) = violation(&mut change, guard, &key, &after).await? {
+                return Ok(UpdateKeyOutcome::Refused(violation));
             }
             write(&mut change, &after).await?;
             change.commit(entry).await?;
@@ -256,8 +256,8 @@ impl KeyStore for PostgresStore {
                 return Ok(RotateKeyOutcome::Unknown);
             };
             let after = Key { prefix: rotation.prefix.clone(), ..key.clone() };
-            if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
-                return Ok(RotateKeyOutcome::Refused(objection));
+            if let Some(violation) = violation(&mut change, guard, &key, &after).await? {
+                return Ok(RotateKeyOutcome::Refused(violation));
             }
             let conn = change.conn();
             let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.as_uuid()).bind(now);
@@ -298,8 +298,8 @@ impl KeyStore for PostgresStore {
                 return Ok(RevokeKeyOutcome::AlreadyRevoked(at));
             }
             let after = Key { revoked_at: Some(guard.at), ..key.clone() };
-            if let Some(objection) = objection(&mut change, guard, &key, &after).await? {
-                return Ok(RevokeKeyOutcome::Refused(objection));
+            if let Some(violation) = violation(&mut change, guard, &key, &after).await? {
+                return Ok(RevokeKeyOutcome::Refused(violation));
             }
             write(&mut change, &after).await?;
             change.commit(entry).await?;

@@ -116,8 +116,8 @@ impl RedisStore {
             let Some(known) = self.load(call, tenant, id).await? else { return Ok(KeyUpdateOutcome::Unknown) };
             let before = &known.used.key;
             let after = (change.edit)(before.clone());
-            if let Some(objection) = change.guard.violation(before, &after, true) {
-                return Ok(KeyUpdateOutcome::Refused(objection));
+            if let Some(violation) = change.guard.violation(before, &after, true) {
+                return Ok(KeyUpdateOutcome::Refused(violation));
             }
             // The script searches the index for another admin key, so the Python gateway's keys must be imported first.
             let needs_admin = change.guard.violation(before, &after, false).is_some();

@@ -18,7 +18,7 @@ use std::{collections::HashMap, time::Duration};
 /// A checkpoint in a script's reply.
 type CheckpointArgument = (u64, Option<String>);
 
-fn mark((seq, link): CheckpointArgument) -> StoreResult<Checkpoint> {
+fn checkpoint((seq, link): CheckpointArgument) -> StoreResult<Checkpoint> {
     let link = link.map(|link| link.parse()).transpose();
     Ok(Checkpoint { seq, link: link.map_err(|_| StoreError::Corrupt(format!("the link at {seq}")))? })
 }
@@ -26,7 +26,7 @@ fn mark((seq, link): CheckpointArgument) -> StoreResult<Checkpoint> {
 #[async_trait]
 impl FeedStore for RedisStore {
     async fn checkpoint(&self) -> StoreResult<Checkpoint> {
-        mark(self.link.call().run_on_shared_connection(&SCRIPTS.mark.prepare_invoke()).await?)
+        checkpoint(self.link.call().run_on_shared_connection(&SCRIPTS.checkpoint.prepare_invoke()).await?)
     }
 
     async fn key_changes(&self, after: &Checkpoint, limit: u32) -> StoreResult<ChangesResult> {
@@ -40,13 +40,13 @@ impl FeedStore for RedisStore {
             // more on a new connection.
             (at, rows) = call.run_on_new_shared_connection(&script).await?;
         }
-        let mark = mark(at)?;
-        let Some(rows) = rows else { return Ok(ChangesResult::Diverged(mark)) };
+        let checkpoint = checkpoint(at)?;
+        let Some(rows) = rows else { return Ok(ChangesResult::Diverged(checkpoint)) };
         let change = |row: StoredKey| {
             let seq = u64::try_from(row.score?).ok()?;
             Some(KeyChange { seq, key: row.known_or_none()?.used.key })
         };
-        Ok(ChangesResult::Changes { changes: rows.into_iter().filter_map(change).collect(), mark })
+        Ok(ChangesResult::Changes { changes: rows.into_iter().filter_map(change).collect(), checkpoint })
     }
 
     fn doubt(&self, within: Duration) -> Duration {

@@ -100,7 +100,7 @@ impl KeyStore for RedisStore {
         match self.change(&self.link.call(), tenant, id, &change).await? {
             KeyUpdateOutcome::Changed(used, _) => Ok(UpdateKeyOutcome::Changed(used)),
             KeyUpdateOutcome::Unknown => Ok(UpdateKeyOutcome::Unknown),
-            KeyUpdateOutcome::Refused(objection) => Ok(UpdateKeyOutcome::Refused(objection)),
+            KeyUpdateOutcome::Refused(violation) => Ok(UpdateKeyOutcome::Refused(violation)),
             KeyUpdateOutcome::Overlapping(_) | KeyUpdateOutcome::Repeated(_) => Err(no_rotation(id)),
         }
     }
@@ -122,7 +122,7 @@ impl KeyStore for RedisStore {
             }
             KeyUpdateOutcome::Changed(_, None) => Err(StoreError::corrupt("the answer of a script")),
             KeyUpdateOutcome::Unknown => Ok(RotateKeyOutcome::Unknown),
-            KeyUpdateOutcome::Refused(objection) => Ok(RotateKeyOutcome::Refused(objection)),
+            KeyUpdateOutcome::Refused(violation) => Ok(RotateKeyOutcome::Refused(violation)),
             KeyUpdateOutcome::Overlapping(until) => Ok(RotateKeyOutcome::Overlapping(until)),
             KeyUpdateOutcome::Repeated(repeated) => Ok(RotateKeyOutcome::Repeated(repeated)),
         }
@@ -147,7 +147,7 @@ impl KeyStore for RedisStore {
                 let at = known.and_then(|known| known.used.key.revoked_at);
                 Ok(at.map_or(RevokeKeyOutcome::Unknown, RevokeKeyOutcome::AlreadyRevoked))
             }
-            KeyUpdateOutcome::Refused(objection) => Ok(RevokeKeyOutcome::Refused(objection)),
+            KeyUpdateOutcome::Refused(violation) => Ok(RevokeKeyOutcome::Refused(violation)),
             KeyUpdateOutcome::Overlapping(_) | KeyUpdateOutcome::Repeated(_) => Err(no_rotation(id)),
         }
     }

@@ -51,7 +51,7 @@ pub(crate) use {lua, shared};
 
 scripts! {
     keys: add_usage, adopt_keys, audit_page, change_key, file_keys, find_key, insert_key, insert_tenant,
-        key_changes, key_figures, list_keys, list_tenants, mark, put_note, read_claim, read_key, read_note, read_tenant,
+        key_changes, key_figures, list_keys, list_tenants, checkpoint, put_note, read_claim, read_key, read_note, read_tenant,
         record, take_note;
     minutes: enlist, lend, report, take;
 }

@@ -91,7 +91,7 @@ async fn find(change: &mut SqliteConnection, tenant: &TenantId, id: KeyId) -> sq
 }
 
 /// Returns the precondition that the change violates. Queries other admin keys only if the result depends on them.
-async fn objection(
+async fn violation(
     change: &mut SqliteConnection,
     guard: &UpdatePrecondition,
     before: &Key,
@@ -212,8 +212,8 @@ impl KeyStore for SqliteStore {
                 return Ok(UpdateKeyOutcome::Unknown);
             };
             let after = patch.apply(before.clone());
-            if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
-                return Ok(UpdateKeyOutcome::Refused(objection));
+            if let Some(violation) = violation(&mut change, guard, &before, &after).await? {
+                return Ok(UpdateKeyOutcome::Refused(violation));
             }
             let seq = feed::record(&mut change, entry).await?;
             write(&mut change, &after, seq).await?;
@@ -242,8 +242,8 @@ impl KeyStore for SqliteStore {
                 return Ok(RotateKeyOutcome::Unknown);
             };
             let after = Key { prefix: rotation.prefix.clone(), ..before.clone() };
-            if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
-                return Ok(RotateKeyOutcome::Refused(objection));
+            if let Some(violation) = violation(&mut change, guard, &before, &after).await? {
+                return Ok(RotateKeyOutcome::Refused(violation));
             }
             let until = sqlx::query(OVERLAPPING_UNTIL).bind(id.to_string());
             let until = until.try_map(|row| row::time_if_any(&row, "ends_at")).fetch_one(&mut *change).await?;
@@ -281,8 +281,8 @@ impl KeyStore for SqliteStore {
                 return Ok(RevokeKeyOutcome::AlreadyRevoked(at));
             }
             let after = Key { revoked_at: Some(guard.at), ..before.clone() };
-            if let Some(objection) = objection(&mut change, guard, &before, &after).await? {
-                return Ok(RevokeKeyOutcome::Refused(objection));
+            if let Some(violation) = violation(&mut change, guard, &before, &after).await? {
+                return Ok(RevokeKeyOutcome::Refused(violation));
             }
             let seq = feed::record(&mut change, entry).await?;
             write(&mut change, &after, seq).await?;

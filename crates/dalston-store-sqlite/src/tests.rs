@@ -289,9 +289,9 @@ async fn a_call_that_is_dropped_leaves_no_lock_behind() {
     let last = store.update_key(tenant, id, &patch, &guard, &entry).await;
     assert!(matches!(last, Ok(UpdateKeyOutcome::Changed(_))), "{last:?}");
     let heard = store.key_changes(&Checkpoint::START, 10).await.unwrap();
-    let ChangesResult::Changes { changes, mark } = heard else { panic!("{heard:?}") };
-    assert_eq!((changes.len(), changes[0].seq), (1, mark.seq));
-    assert_eq!(store.checkpoint().await, Ok(mark));
+    let ChangesResult::Changes { changes, checkpoint } = heard else { panic!("{heard:?}") };
+    assert_eq!((changes.len(), changes[0].seq), (1, checkpoint.seq));
+    assert_eq!(store.checkpoint().await, Ok(checkpoint));
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub enum ChangesResult {
         /// is listed once.
         changes: Vec<KeyChange>,
         /// The checkpoint to continue from: the last of these changes, or the end of the feed if there are no more.
-        mark: Checkpoint,
+        checkpoint: Checkpoint,
     },
     /// The record at the checkpoint is missing, or is a different one: everything that was read before is in doubt.
     ///
@@ -56,20 +56,20 @@ impl ChangesResult {
     /// Takes the link that the feed has at the checkpoint, the end of the feed, and the first `limit` later changes in
     /// any order, each with the link at its number.
     pub fn after(
-        mark: &Checkpoint,
+        checkpoint: &Checkpoint,
         link: Option<AuditHash>,
         end: Checkpoint,
         mut later: Vec<(KeyChange, Option<AuditHash>)>,
         limit: u32,
     ) -> Self {
-        if mark.seq > end.seq || mark.link != link {
+        if checkpoint.seq > end.seq || checkpoint.link != link {
             return Self::Diverged(end);
         }
         later.sort_unstable_by_key(|(change, _)| change.seq);
         let more = usize::try_from(limit).is_ok_and(|limit| later.len() >= limit);
         let last = later.last().map(|(change, link)| Checkpoint { seq: change.seq, link: *link });
-        let mark = if more { last.unwrap_or(*mark) } else { end };
-        Self::Changes { changes: later.into_iter().map(|(change, _)| change).collect(), mark }
+        let checkpoint = if more { last.unwrap_or(*checkpoint) } else { end };
+        Self::Changes { changes: later.into_iter().map(|(change, _)| change).collect(), checkpoint }
     }
 }
 

@@ -17,19 +17,19 @@ impl Guard {
     }
 
     /// Returns the requirement of the method; `None` if it is public.
-    pub(crate) fn need(&self, method: &Method) -> Option<Requirement> {
-        self.0.need(method)
+    pub(crate) fn requirement(&self, method: &Method) -> Option<Requirement> {
+        self.0.requirement(method)
     }
 
     /// Authenticates and authorizes the request.
-    pub(crate) fn enter<B>(&self, request: &Request<B>, info: &RequestInfo, need: Requirement) -> GateStep {
+    pub(crate) fn enter<B>(&self, request: &Request<B>, info: &RequestInfo, requirement: Requirement) -> GateStep {
         let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        self.0.authenticate(request.method(), request.uri().query().unwrap_or_default(), headers, info, need)
+        self.0.authenticate(request.method(), request.uri().query().unwrap_or_default(), headers, info, requirement)
     }
 
     /// Returns whether the guard itself answers a rejection.
-    pub(crate) fn answers<B>(&self, request: &Request<B>, refusal: RejectionReason) -> bool {
+    pub(crate) fn answers<B>(&self, request: &Request<B>, reason: RejectionReason) -> bool {
         let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-        self.0.answers(refusal, || is_handshake(request.method().as_str(), header))
+        self.0.answers(reason, || is_handshake(request.method().as_str(), header))
     }
 }

@@ -21,13 +21,13 @@ pub struct GuardLayer(GuardPolicy<Method>);
 
 impl GuardLayer {
     /// Creates a guard with the same requirement for every method.
-    pub fn new(gate: Arc<Gate>, need: Requirement) -> Self {
-        Self(GuardPolicy::new(gate, MethodRequirements::new(), need))
+    pub fn new(gate: Arc<Gate>, requirement: Requirement) -> Self {
+        Self(GuardPolicy::new(gate, MethodRequirements::new(), requirement))
     }
 
     /// Creates a guard with a requirement for each method. Methods that are not listed require an authenticated caller.
-    pub fn of_methods(gate: Arc<Gate>, needs: MethodRequirements) -> Self {
-        Self(GuardPolicy::new(gate, needs, Requirement::Caller))
+    pub fn of_methods(gate: Arc<Gate>, requirements: MethodRequirements) -> Self {
+        Self(GuardPolicy::new(gate, requirements, Requirement::Caller))
     }
 
     /// Sets where a key in the query is accepted.

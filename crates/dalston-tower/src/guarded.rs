@@ -45,11 +45,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(need) = self.guard.need(request.method()) else {
+        let Some(requirement) = self.guard.requirement(request.method()) else {
             return GuardFuture { stage: GuardStage::Passed { answer: self.inner.call(request), marks: None } };
         };
         let info = request_info(&request);
-        let stage = match self.guard.enter(&request, &info, need) {
+        let stage = match self.guard.enter(&request, &info, requirement) {
             GateStep::Decided(decision) => decided(&self.guard, &mut self.inner, request, info, decision),
             GateStep::Lookup(lookup) => {
                 // The service that was polled ready must be the one to be called: a clone of it need not be ready.
@@ -76,7 +76,7 @@ where
     R: From<String>,
 {
     let room = match &decision {
-        Err(denied) if guard.answers(&request, denied.refusal) => {
+        Err(denied) if guard.answers(&request, denied.reason) => {
             let mut response = Problem::from(*denied).response(Some(&info.id), guard.gate().product());
             apply_headers(response.headers_mut(), None);
             return GuardStage::Answered { response: Some(response) };
@@ -158,7 +158,7 @@ where
 /// Adds the headers that every response from behind the guard carries.
 fn apply_headers(headers: &mut header::HeaderMap, room: Option<&RateLimitDecision>) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for (name, value) in room.into_iter().flat_map(|verdict| RATE_LIMIT.iter().zip(rate_limit(verdict))) {
+    for (name, value) in room.into_iter().flat_map(|decision| RATE_LIMIT.iter().zip(rate_limit(decision))) {
         if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
             headers.insert(name.clone(), value);
         }

@@ -45,7 +45,7 @@ impl Fixture {
     }
 
     fn guard(&self) -> GuardLayer {
-        GuardLayer::new(self.auth.gate().clone(), JobsRead::need())
+        GuardLayer::new(self.auth.gate().clone(), JobsRead::requirement())
     }
 }
 

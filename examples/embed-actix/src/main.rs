@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
         }
         ["serve", address] => {
-            let guard = Guard::new(auth.gate().clone(), NotesRead::need());
+            let guard = Guard::new(auth.gate().clone(), NotesRead::requirement());
             let notes = move || web::resource("/notes").get(notes).head(notes).wrap(guard.clone());
             let envelope = ContextMiddleware::default().product(auth.gate().product().clone());
             let server = HttpServer::new(move || App::new().service(notes()).wrap(envelope.clone())).bind(address)?;

@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             page.items.iter().for_each(|used| println!("{} {}", used.key.id, used.key.name));
         }
         ["serve", address] => {
-            let guard = GuardLayer::new(auth.gate().clone(), NotesRead::need());
+            let guard = GuardLayer::new(auth.gate().clone(), NotesRead::requirement());
             let app = Router::new().route("/notes", get(notes).layer(guard)).layer(ContextLayer::new(auth.gate()));
             let listener = tokio::net::TcpListener::bind(address).await?;
             println!("{:?}", [listener.local_addr()?]);

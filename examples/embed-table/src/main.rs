@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let builder = Auth::verifier(Arc::new(users)).product(Product::named("notes")?);
             let auth = builder.key_prefix("notes_")?.scopes(["notes:read"]).build()?;
             let background = auth.spawn();
-            let guard = GuardLayer::new(auth.gate().clone(), NotesRead::need());
+            let guard = GuardLayer::new(auth.gate().clone(), NotesRead::requirement());
             let app = Router::new().route("/notes", get(notes).layer(guard)).layer(ContextLayer::new(auth.gate()));
             let listener = tokio::net::TcpListener::bind(address).await?;
             println!("{:?}", [listener.local_addr()?]);

@@ -144,7 +144,7 @@ async fn a_worker_that_refuses_is_passed_over_and_the_built_in_one_serves_at_las
     assert_eq!(store.session_count(&"default".parse().unwrap()).await.unwrap(), 1);
     assert_eq!(Socket::with(app.address, secret).await.hear().await["code"], "no_capacity", "it has one place");
     drop(socket);
-    eventually("its place is free", async || app.runtime.services.streams.own_load() == (0, 1)).await;
+    eventually("its place is free", async || app.runtime.services.streams.builtin_load() == (0, 1)).await;
     Socket::begun(app.address, secret).await;
 }
 
@@ -174,7 +174,7 @@ async fn one_of_several_tenants_has_half_of_the_places_of_a_node() {
         }
         // Nothing is taken away, and what one gives back another has.
         drop(open.remove(0));
-        eventually("places are free", async || app.runtime.services.streams.own_load().0 < places).await;
+        eventually("places are free", async || app.runtime.services.streams.builtin_load().0 < places).await;
         Socket::begun(app.address, &secrets[2]).await;
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn call(
     let Some(row) = runtime.registry.tool(&call.name).cloned() else {
         return Ok(Err(ErrorData::invalid_params("No such tool", None)));
     };
-    let may = admission.caller().may(row.need);
+    let may = admission.caller().may(row.requirement);
     let (effect, at_work, arguments) = (row.effect, gateway.clone(), call.arguments.unwrap_or_default());
     let work = async move { Ok(run(&at_work, admission, &row, arguments).await) };
     // A command that only reads may take long, so it is cancelled when its client disconnects. All others run to the
@@ -45,7 +45,7 @@ pub(super) async fn call(
             let url = token.map(|token| claims::url(gateway, request, &token));
             Ok(Ok(result(answer, url.as_deref(), runtime.clock.now(), &runtime.services.mask)))
         }
-        Err(refusal) if !may => Err(problem(refusal)),
+        Err(reason) if !may => Err(problem(reason)),
         Err(error) => Ok(Ok(refused(&error))),
     }
 }
@@ -60,7 +60,7 @@ async fn run(
     let (registry, services) = (&gateway.runtime.registry, &gateway.runtime.services);
     let answer = registry.run(services, admission, row, arguments, None).await?;
     let token = match &answer.secret {
-        Some(IssuedSecret { secret, tenant, of }) => Some(services.claims.offer(tenant, of, secret).await?),
+        Some(IssuedSecret { secret, tenant, of }) => Some(services.claim_links.offer(tenant, of, secret).await?),
         None => None,
     };
     Ok((answer, token))

@@ -32,11 +32,11 @@ pub(crate) fn shape(request: &HttpRequest, response: HttpResponse) -> HttpRespon
     let (head, body) = response.into_parts();
     let problem: Value =
         body.try_into_bytes().ok().and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default();
-    redrawn(&head, &problem)
+    converted(&head, &problem)
 }
 
 /// Returns the error response in OpenAI's shape, with its headers.
-fn redrawn(head: &HttpResponse<()>, problem: &Value) -> HttpResponse {
+fn converted(head: &HttpResponse<()>, problem: &Value) -> HttpResponse {
     let status = match head.status() {
         // OpenAI responds to invalid values and to malformed requests alike with 400.
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::BAD_REQUEST,

@@ -4,7 +4,7 @@ use crate::{
     Gateway,
     fault::{crowded, problem},
     form::{Form, FormDialect},
-    note::noted,
+    note::add_note_header,
     upload::{IGNORED, received},
 };
 use actix_web::{
@@ -88,14 +88,14 @@ pub(crate) async fn deliver(
     let mut waiting = WaitingClient { gateway: gateway.clone(), permit: permit.clone(), job: job_to_cancel };
     let id = job.id.to_string();
     // From here on the job exists, and a retry would create another.
-    let told = |refusal: Problem| refusal.with_header(&ONCE, "false").with_header(&JOB, id.clone());
+    let sent_delta = |reason: Problem| reason.with_header(&ONCE, "false").with_header(&JOB, id.clone());
     let ended = jobs.awaited(&permit, job, seat, PATIENCE).await;
     waiting.job = None;
-    let job = ended.map_err(|error| told(problem(error)))?;
-    if let Some(refusal) = refused(&job) {
-        return Err(told(refusal));
+    let job = ended.map_err(|error| sent_delta(problem(error)))?;
+    if let Some(reason) = refused(&job) {
+        return Err(sent_delta(reason));
     }
-    let transcript = jobs.transcript(&permit, &job).await.map_err(|error| told(problem(error)))?;
+    let transcript = jobs.transcript(&permit, &job).await.map_err(|error| sent_delta(problem(error)))?;
     let words = named("timestamps");
     if wants_words && transcript.lacks_words() && !ignored.contains(&words) {
         ignored.push(words);
@@ -107,11 +107,11 @@ pub(crate) async fn deliver(
     };
     let mut response = HttpResponse::Ok();
     response.content_type(kind);
-    noted(&mut response, &transcript);
+    add_note_header(&mut response, &transcript);
     if !ignored.is_empty() {
         response.insert_header((IGNORED, ignored.join(", ")));
     }
-    let pieces = transcript.shaped(shape).map_err(|error| told(problem(error.into())))?;
+    let pieces = transcript.shaped(shape).map_err(|error| sent_delta(problem(error.into())))?;
     Ok(response.insert_header((JOB, id.clone())).streaming(Box::pin(streamed(pieces))))
 }
 

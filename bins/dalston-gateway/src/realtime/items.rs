@@ -42,15 +42,15 @@ pub(super) struct Items {
     waiting: VecDeque<String>,
     previous: Option<String>,
     /// The part of the current transcript that was sent as deltas.
-    told: String,
+    sent_delta: String,
     /// Final text of an item that the client has not committed yet.
     kept: String,
     /// Duration of the audio of `kept`, in seconds.
-    kept_seconds: f64,
+    uncommitted_seconds: f64,
     /// Whether a partial text was received and its final text was not yet.
     is_pending: bool,
     /// The reason why no transcript will come, if the worker has given one.
-    pub(super) mute: Option<String>,
+    pub(super) no_transcript_reason: Option<String>,
 }
 
 impl Items {
@@ -62,11 +62,11 @@ impl Items {
             open: None,
             waiting: VecDeque::new(),
             previous: None,
-            told: String::new(),
+            sent_delta: String::new(),
             kept: String::new(),
-            kept_seconds: 0.0,
+            uncommitted_seconds: 0.0,
             is_pending: false,
-            mute: None,
+            no_transcript_reason: None,
         }
     }
 
@@ -101,7 +101,7 @@ impl Items {
         };
         self.commit(id, say);
         if !self.kept.is_empty() && !self.is_pending {
-            let (text, seconds) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.kept_seconds));
+            let (text, seconds) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.uncommitted_seconds));
             self.complete(&text, seconds, say);
         }
     }
@@ -110,8 +110,8 @@ impl Items {
     pub(super) fn cleared(&mut self, say: &mut OutboundQueue) {
         self.open = None;
         self.kept.clear();
-        self.kept_seconds = 0.0;
-        self.told.clear();
+        self.uncommitted_seconds = 0.0;
+        self.sent_delta.clear();
         self.is_pending = false;
         self.say(say, "input_audio_buffer.cleared", json!({}));
     }
@@ -137,7 +137,7 @@ impl Items {
                         self.kept.push(' ');
                     }
                     self.kept.push_str(text);
-                    self.kept_seconds += seconds;
+                    self.uncommitted_seconds += seconds;
                 }
                 return;
             }
@@ -151,7 +151,7 @@ impl Items {
             self.commit(id, say);
         }
         let whole = [std::mem::take(&mut self.kept).as_str(), text].join(" ");
-        let seconds = std::mem::take(&mut self.kept_seconds) + seconds;
+        let seconds = std::mem::take(&mut self.uncommitted_seconds) + seconds;
         self.complete(whole.trim(), seconds, say);
     }
 
@@ -177,7 +177,7 @@ impl Items {
         for kind in kinds {
             self.say(say, kind, json!({"previous_item_id": previous, "item": item}));
         }
-        if self.mute.is_some() {
+        if self.no_transcript_reason.is_some() {
             return self.fail(&id, say);
         }
         if self.waiting.len() >= WAITING
@@ -192,7 +192,7 @@ impl Items {
         let Some(id) = self.waiting.front().cloned() else { return };
         self.delta(&id, text, say);
         self.waiting.pop_front();
-        self.told.clear();
+        self.sent_delta.clear();
         let kind = "conversation.item.input_audio_transcription.completed";
         let usage = json!({"type": "duration", "seconds": (seconds * 1_000.0).round() / 1_000.0});
         self.say(say, kind, json!({"item_id": id, "content_index": 0, "transcript": text, "usage": usage}));
@@ -200,15 +200,15 @@ impl Items {
 
     fn delta(&mut self, id: &str, text: &str, say: &mut OutboundQueue) {
         // Deltas cannot be retracted: if the text diverges from what was sent, it is sent as a whole once it is final.
-        let Some(delta) = text.strip_prefix(self.told.as_str()).filter(|delta| !delta.is_empty()) else { return };
+        let Some(delta) = text.strip_prefix(self.sent_delta.as_str()).filter(|delta| !delta.is_empty()) else { return };
         let kind = "conversation.item.input_audio_transcription.delta";
         let fields = json!({"item_id": id, "content_index": 0, "delta": delta});
-        text.clone_into(&mut self.told);
+        text.clone_into(&mut self.sent_delta);
         self.say(say, kind, fields);
     }
 
     fn fail(&mut self, id: &str, say: &mut OutboundQueue) {
-        let message = self.mute.as_deref().unwrap_or("No transcript was made of this item");
+        let message = self.no_transcript_reason.as_deref().unwrap_or("No transcript was made of this item");
         let error = json!({"type": "server_error", "code": "no_transcript", "message": message, "param": null});
         let kind = "conversation.item.input_audio_transcription.failed";
         self.say(say, kind, json!({"item_id": id, "content_index": 0, "error": error}));

@@ -6,7 +6,7 @@ mod update;
 
 use crate::{
     Gateway,
-    handshake::{HandshakeOptions, HandshakeOutcome, offers, shake},
+    handshake::{HandshakeOptions, HandshakeOutcome, offers, perform},
     session::SessionFault,
     stream::is_word,
 };
@@ -43,7 +43,7 @@ pub(crate) async fn open(
     AuthOutcome(decided): AuthOutcome<rights::Realtime>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let opened = match shake(&request, payload, decided, &gateway, &TERMS).await? {
+    let opened = match perform(&request, payload, decided, &gateway, &TERMS).await? {
         HandshakeOutcome::Open(opened) => opened,
         HandshakeOutcome::Closed(response) => return Ok(response),
     };

@@ -133,7 +133,7 @@ impl WireProtocol for Realtime {
         self.items.say(say, kind, json!({"session": session}));
     }
 
-    fn hear(&mut self, message: ClientMessage, has_heard: bool, say: &mut OutboundQueue) -> ClientAction {
+    fn on_client_message(&mut self, message: ClientMessage, has_heard: bool, say: &mut OutboundQueue) -> ClientAction {
         let ClientMessage::Text(text) = message else {
             return self.refuse(&Value::Null, "invalid_event", "", "An event is a text of JSON", say);
         };
@@ -162,7 +162,7 @@ impl WireProtocol for Realtime {
         }
     }
 
-    fn tell(&mut self, said: WorkerEvent, say: &mut OutboundQueue) {
+    fn on_worker_event(&mut self, said: WorkerEvent, say: &mut OutboundQueue) {
         let message: Value = serde_json::from_str(&said.text).unwrap_or_default();
         let text = message["text"].as_str().unwrap_or_default();
         match said.kind {
@@ -180,7 +180,7 @@ impl WireProtocol for Realtime {
                 self.items.speech_stopped(millis(&message["timestamp"]), say);
             }
             WorkerEventKind::Warning if message["code"] == "no_transcript" => {
-                self.items.mute = message["message"].as_str().map(str::to_owned);
+                self.items.no_transcript_reason = message["message"].as_str().map(str::to_owned);
             }
             WorkerEventKind::SpeechStart | WorkerEventKind::SpeechEnd | WorkerEventKind::Warning => {}
             WorkerEventKind::End => self.items.ended(say),

@@ -247,7 +247,7 @@ impl<P: WireProtocol> SessionState<P> {
                 return None;
             }
         };
-        match self.protocol.hear(message, self.has_audio, &mut self.outbound) {
+        match self.protocol.on_client_message(message, self.has_audio, &mut self.outbound) {
             ClientAction::Nothing => None,
             ClientAction::Pass(frame) => {
                 let audio = match &frame {
@@ -298,7 +298,7 @@ impl<P: WireProtocol> SessionState<P> {
 
     fn worker_event(&mut self, event: WorkerEvent) {
         let is_last = event.kind == WorkerEventKind::End;
-        self.protocol.tell(event, &mut self.outbound);
+        self.protocol.on_worker_event(event, &mut self.outbound);
         if is_last {
             self.worker = WorkerInput::Closed;
             self.ended();
@@ -315,16 +315,18 @@ impl<P: WireProtocol> SessionState<P> {
 
     fn stop(&mut self, ending: CloseReason, now: Duration) {
         match ending {
-            CloseReason::KeyEnded => self.close(SessionEnd::closed(CloseCode::Other(4001), "Invalid API key")),
+            CloseReason::KeyInvalid => self.close(SessionEnd::closed(CloseCode::Other(4001), "Invalid API key")),
             CloseReason::ScopeLost => {
                 self.close(SessionEnd::closed(CloseCode::Other(4003), "Missing 'realtime' scope"));
             }
             CloseReason::Stopping => self.close(SessionEnd::closed(CloseCode::Away, "The gateway stops")),
-            CloseReason::SlotLost => {
+            CloseReason::SlotExpired => {
                 self.fault(&SessionFault::new("session_lost", "The session's slot has lapsed", true));
                 self.close(SessionEnd::closed(CloseCode::Again, "The session's slot has lapsed"));
             }
-            CloseReason::TimeUp => self.drain(SessionEnd::closed(CloseCode::Normal, "The session's time is up"), now),
+            CloseReason::SessionLimit => {
+                self.drain(SessionEnd::closed(CloseCode::Normal, "The session's time is up"), now);
+            }
         }
     }
 

@@ -15,9 +15,14 @@ pub(crate) trait WireProtocol {
     /// Queues the greeting.
     fn begin(&mut self, session: SessionId, config: &StreamConfig, outbound: &mut OutboundQueue);
     /// Translates a message of the client. `has_audio`: the session has accepted audio before.
-    fn hear(&mut self, message: ClientMessage, has_audio: bool, outbound: &mut OutboundQueue) -> ClientAction;
+    fn on_client_message(
+        &mut self,
+        message: ClientMessage,
+        has_audio: bool,
+        outbound: &mut OutboundQueue,
+    ) -> ClientAction;
     /// Translates an event of the worker.
-    fn tell(&mut self, event: WorkerEvent, outbound: &mut OutboundQueue);
+    fn on_worker_event(&mut self, event: WorkerEvent, outbound: &mut OutboundQueue);
     /// Queues an error that the gateway itself reports.
     fn fault(&mut self, fault: &SessionFault, outbound: &mut OutboundQueue);
 }

@@ -37,11 +37,11 @@ async fn create(auth: &Auth, scopes: &str) -> MintedKey {
     auth.keys().create(&auth.operator("a test"), ask, None).await.unwrap()
 }
 
-async fn enter(auth: &Auth, secret: &str, need: Requirement) -> Result<Admission, RejectionReason> {
+async fn enter(auth: &Auth, secret: &str, requirement: Requirement) -> Result<Admission, RejectionReason> {
     auth.gate()
-        .authenticate(AuthRequest::with_key(secret, None), need)
+        .authenticate(AuthRequest::with_key(secret, None), requirement)
         .await
-        .map_err(|Rejection { refusal, .. }| refusal)
+        .map_err(|Rejection { reason, .. }| reason)
 }
 
 /// Returns the permit of a new admin key, to manage keys with.
@@ -58,19 +58,19 @@ fn rename() -> KeyPatch {
 async fn a_scope_of_ones_own_allows_itself_alone() {
     let auth = Service::new().naming(&OWN);
     let reader = create(&auth, "notes:read").await;
-    let admission = enter(&auth, reader.secret.expose(), NotesRead::need()).await.unwrap();
+    let admission = enter(&auth, reader.secret.expose(), NotesRead::requirement()).await.unwrap();
     assert!(admission.permit::<NotesRead>().is_ok());
     let lacking = |right: Requirement| match right {
         Requirement::Scope(scope) => RejectionReason::InsufficientScope(scope),
         Requirement::Caller => panic!("every caller is one"),
     };
-    assert_eq!(admission.permit::<NotesWrite>().unwrap_err(), lacking(NotesWrite::need()));
-    assert_eq!(admission.permit::<rights::JobsRead>().unwrap_err(), lacking(rights::JobsRead::need()));
-    let refused = enter(&auth, reader.secret.expose(), NotesWrite::need()).await.unwrap_err();
+    assert_eq!(admission.permit::<NotesWrite>().unwrap_err(), lacking(NotesWrite::requirement()));
+    assert_eq!(admission.permit::<rights::JobsRead>().unwrap_err(), lacking(rights::JobsRead::requirement()));
+    let refused = enter(&auth, reader.secret.expose(), NotesWrite::requirement()).await.unwrap_err();
     assert_eq!(refused.detail(), "Missing required scope: notes:write");
     for (scopes, admitted) in [("admin", true), ("platform", true), ("jobs:read,worker,metrics", false)] {
         let key = create(&auth, scopes).await;
-        let entered = enter(&auth, key.secret.expose(), NotesRead::need()).await;
+        let entered = enter(&auth, key.secret.expose(), NotesRead::requirement()).await;
         assert_eq!(entered.is_ok(), admitted, "{scopes}");
     }
 }
@@ -81,8 +81,8 @@ async fn a_scope_that_is_named_no_more_stays_allows_nothing_and_comes_back() {
     let made = create(&service.naming(&OWN), "notes:read,jobs:read").await;
     let secret = made.secret.expose();
     let without = service.naming(&["notes:write"]);
-    assert!(enter(&without, secret, NotesRead::need()).await.is_err());
-    assert!(enter(&without, secret, rights::JobsRead::need()).await.is_ok());
+    assert!(enter(&without, secret, NotesRead::requirement()).await.is_err());
+    assert!(enter(&without, secret, rights::JobsRead::requirement()).await.is_ok());
     let admin = admin(&without).await;
     let id = made.key.key.id;
     let renamed = without.keys().update(&admin, id, &rename()).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_scope_that_is_named_no_more_stays_allows_nothing_and_comes_back() {
     let rotated = without.keys().rotate(&admin, id, Overlap::none(), None).await.unwrap();
     assert_eq!(rotated.key.key.scopes, made.key.key.scopes);
     let again = service.naming(&OWN);
-    assert!(enter(&again, rotated.secret.expose(), NotesRead::need()).await.is_ok());
+    assert!(enter(&again, rotated.secret.expose(), NotesRead::requirement()).await.is_ok());
     // The rotated key regained `notes:read` in the deployment that declares it. `admin` includes every own scope, so
     // the admin that rotated the key granted nothing beyond its own scopes.
     assert!(admin.scopes().grants(Scope::Admin));
@@ -136,8 +136,8 @@ async fn two_services_in_a_process_know_each_their_own() {
     let service = Service::new();
     let (notes, billing) = (service.naming(&["notes:read"]), service.naming(&["billing"]));
     let key = create(&notes, "notes:read").await;
-    assert!(enter(&notes, key.secret.expose(), NotesRead::need()).await.is_ok());
-    assert!(enter(&billing, key.secret.expose(), NotesRead::need()).await.is_err());
+    assert!(enter(&notes, key.secret.expose(), NotesRead::requirement()).await.is_ok());
+    assert!(enter(&billing, key.secret.expose(), NotesRead::requirement()).await.is_err());
     let ask = NewKey::named("one".parse().unwrap(), "notes:read".parse().unwrap());
     assert!(billing.keys().create(&billing.operator("a test"), ask, None).await.is_err());
 }

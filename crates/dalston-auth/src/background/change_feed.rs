@@ -15,17 +15,17 @@ use tokio::{
 
 /// The bounds of the poll interval, which is a quarter of the freshness bound. The upper bound applies however long the
 /// freshness bound is. The lower bound applies with a freshness bound of zero too, as open streams depend on the feed.
-const LEAST_BEAT: Duration = Duration::from_millis(10);
-const MOST_BEAT: Duration = Duration::from_millis(250);
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// Minimum interval between polls, however often the store sends notifications.
-const LEAST_PAUSE: Duration = Duration::from_millis(1);
+const MIN_POLL_PAUSE: Duration = Duration::from_millis(1);
 
 /// Follows the change feed of a store for one gate. Without it, each request reads the store.
 pub struct ChangeFeed {
     store: Arc<dyn FeedStore>,
-    follower: Mutex<ChangeFeedConsumer>,
+    feed_consumer: Mutex<ChangeFeedConsumer>,
     /// The poll interval, which applies whether or not the store sends notifications.
-    beat: Duration,
+    poll_interval: Duration,
     clock: SharedClock,
     position: RwLock<FeedPosition>,
 }
@@ -46,11 +46,11 @@ impl ChangeFeed {
     ///
     /// Fails if the store cannot be read.
     pub async fn open(gate: &Gate, store: Arc<dyn FeedStore>) -> StoreResult<Self> {
-        let mut follower = gate.feed_consumer(store.clone());
-        follower.poll().await?;
-        let beat = (gate.freshness() / 4).clamp(LEAST_BEAT, MOST_BEAT);
-        let (follower, clock) = (Mutex::new(follower), gate.store_clock());
-        Ok(Self { store, follower, beat, clock, position: RwLock::default() })
+        let mut feed_consumer = gate.feed_consumer(store.clone());
+        feed_consumer.poll().await?;
+        let poll_interval = (gate.freshness() / 4).clamp(MIN_POLL_INTERVAL, MAX_POLL_INTERVAL);
+        let (feed_consumer, clock) = (Mutex::new(feed_consumer), gate.store_clock());
+        Ok(Self { store, feed_consumer, poll_interval, clock, position: RwLock::default() })
     }
 
     /// Returns the position up to which the feed was read.
@@ -62,14 +62,14 @@ impl ChangeFeed {
     ///
     /// Fails with the error of the store, which is logged. The next call retries.
     pub async fn follow(&self) -> StoreResult<()> {
-        let mut follower = self.follower.lock().await;
+        let mut feed_consumer = self.feed_consumer.lock().await;
         loop {
-            match follower.poll().await {
-                Ok(news) if news.more => {}
+            match feed_consumer.poll().await {
+                Ok(changes) if changes.more => {}
                 Ok(_) => {
                     let position = FeedPosition {
                         is_current: Some(true),
-                        seq: follower.seen().unwrap_or_default(),
+                        seq: feed_consumer.seen().unwrap_or_default(),
                         read_at: Some(self.clock.now()),
                     };
                     self.note(|it| *it = position);
@@ -96,7 +96,7 @@ impl ChangeFeed {
             tokio::select! {
                 _ = stopping.changed() => return,
                 wakes = &mut woken => woken.set(self.woken(wakes)),
-                () = sleep(self.beat) => {}
+                () = sleep(self.poll_interval) => {}
             }
         }
     }
@@ -119,13 +119,13 @@ impl ChangeFeed {
                         %error,
                         "could not wait for notifications: the change feed is polled"
                     );
-                    sleep(self.beat).await;
+                    sleep(self.poll_interval).await;
                     None
                 }
             };
         };
         // Changes that are made in a burst are read together.
-        sleep(LEAST_PAUSE).await;
+        sleep(MIN_POLL_PAUSE).await;
         match wakes.next().await {
             Ok(()) => Some(wakes),
             Err(error) => {

@@ -8,16 +8,16 @@ use tokio::{
 };
 
 /// Interval between two writes of the usage.
-const TICK: Duration = Duration::from_secs(1);
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 /// Pause between two batches, in which other processes can write to the same database.
-const PAUSE: Duration = Duration::from_millis(5);
+const BATCH_PAUSE: Duration = Duration::from_millis(5);
 /// At shutdown, interval before a failed batch is retried.
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 /// At shutdown, time limit of one batch including its retries, so that the shutdown does not wait for an unreachable
 /// store.
-const LAST_STEP: Duration = Duration::from_secs(5);
+const BATCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// At shutdown, time limit of all batches together: enough for half a million keys on a slow disk.
-const LAST: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Writes the usage that a gate has counted, in batches that take the store some ten milliseconds each.
 pub struct UsageWriter {
@@ -35,13 +35,13 @@ impl UsageWriter {
     /// Pauses between batches, so that other processes can write to the same database. If a batch fails, the error is
     /// logged, and the next call retries it.
     pub async fn write(&self) {
-        self.gate.gather_usage();
+        self.gate.collect_usage();
         loop {
             match self.gate.write_usage().await {
-                Ok(true) => sleep(PAUSE).await,
+                Ok(true) => sleep(BATCH_PAUSE).await,
                 Ok(false) => return,
                 Err(error) => {
-                    let waiting = self.gate.waiting_usage();
+                    let waiting = self.gate.pending_usage();
                     tracing::warn!(
                         event = "usage.write_failed",
                         %error,
@@ -57,7 +57,7 @@ impl UsageWriter {
     /// Writes once per second, until `stopping` changes or its sender is dropped. A batch that is being written is
     /// completed first.
     pub async fn run(&self, mut stopping: watch::Receiver<()>) {
-        let mut seconds = interval(TICK);
+        let mut seconds = interval(WRITE_INTERVAL);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -73,16 +73,16 @@ impl UsageWriter {
     /// Takes 5 s per batch and 30 s in total at most. If the store does not accept the rest by then, it is lost, and
     /// the loss is logged.
     pub async fn finish(&self) {
-        let written = timeout(LAST, async {
-            self.gate.gather_usage();
-            while timeout(LAST_STEP, self.step()).await? {}
+        let written = timeout(STOP_TIMEOUT, async {
+            self.gate.collect_usage();
+            while timeout(BATCH_TIMEOUT, self.step()).await? {}
             Ok(())
         });
         if let Err(error) = written.await.flatten() {
             tracing::error!(
                 event = "usage.lost",
                 %error,
-                waiting = self.gate.waiting_usage(),
+                waiting = self.gate.pending_usage(),
                 "lost usage of keys at the shutdown"
             );
         }
@@ -97,12 +97,12 @@ impl UsageWriter {
                     tracing::warn!(
                         event = "usage.write_retried",
                         %error,
-                        waiting = self.gate.waiting_usage(),
+                        waiting = self.gate.pending_usage(),
                         "retrying to write usage"
                     );
                 }
             }
-            sleep(RETRY).await;
+            sleep(RETRY_DELAY).await;
         }
     }
 }

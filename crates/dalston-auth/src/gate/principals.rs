@@ -16,9 +16,9 @@ impl Gate {
     /// [`RejectionReason::Unavailable`] in an outage.
     pub async fn revalidate(&self, caller: &Caller) -> Result<Caller, RejectionReason> {
         let principal = caller.principal();
-        let scheme = self.schemes.iter().find(|scheme| scheme.vouches_for(principal.kind));
-        let standing = scheme.ok_or(RejectionReason::InvalidCredential)?.revalidate(&principal).await?;
-        caller.renewed(standing)
+        let scheme = self.schemes.iter().find(|scheme| scheme.owns_kind(principal.kind));
+        let identity = scheme.ok_or(RejectionReason::InvalidCredential)?.revalidate(&principal).await?;
+        caller.with_identity(identity)
     }
 
     /// Returns the operator at the command line, in the tenant `default`, who may do everything.
@@ -67,6 +67,6 @@ impl Gate {
     /// Evicts a key that was changed on this node, or may have been, from the cache at once. Observers are not
     /// notified.
     pub fn changed(&self, key: KeyId) {
-        self.directory.freshness().changed(key);
+        self.cache.freshness().changed(key);
     }
 }

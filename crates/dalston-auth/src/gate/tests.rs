@@ -21,7 +21,7 @@ struct Fixture {
     clock: Arc<ManualClock>,
     store: Arc<MemoryStore>,
     gate: Arc<Gate>,
-    follower: ChangeFeedConsumer,
+    feed_consumer: ChangeFeedConsumer,
     secret: crate::PlainKey,
     key: Key,
 }
@@ -91,15 +91,15 @@ impl Fixture {
         };
         let new = KeyToInsert { key: key.clone(), digest: gate.digester.digest(&secret) };
         assert!(now(store.insert_first_key(&new, &entry)).unwrap());
-        let mut follower = gate.feed_consumer(store.clone());
-        assert!(!now(follower.poll()).unwrap().more);
-        Self { clock, store, gate, follower, secret, key }
+        let mut feed_consumer = gate.feed_consumer(store.clone());
+        assert!(!now(feed_consumer.poll()).unwrap().more);
+        Self { clock, store, gate, feed_consumer, secret, key }
     }
 
-    fn attempt(&self) -> AuthRequest<'_> {
+    fn request(&self) -> AuthRequest<'_> {
         AuthRequest {
             credential: Ok(Credential {
-                place: CredentialLocation::Authorization,
+                location: CredentialLocation::Authorization,
                 token: self.secret.expose().as_bytes(),
             }),
             tenant: None,
@@ -112,12 +112,12 @@ impl Fixture {
     }
 
     /// Returns the decision, if it needs no call of the store.
-    fn try_enter(&self, need: Requirement) -> Option<Result<Admission, Rejection>> {
-        decided(self.gate.try_authenticate_cached(&self.attempt(), need))
+    fn try_enter(&self, requirement: Requirement) -> Option<Result<Admission, Rejection>> {
+        decided(self.gate.try_authenticate_cached(&self.request(), requirement))
     }
 
-    fn enter(&self, need: Requirement) -> Result<Admission, Rejection> {
-        now(self.gate.authenticate(self.attempt(), need))
+    fn enter(&self, requirement: Requirement) -> Result<Admission, Rejection> {
+        now(self.gate.authenticate(self.request(), requirement))
     }
 }
 
@@ -145,11 +145,11 @@ fn memory_decides_as_the_store_does() {
         assert!(fixture.enter(Requirement::Caller).is_ok());
     }
     let scope = fixture.try_enter(Requirement::Scope(Scope::Admin)).unwrap().unwrap_err();
-    assert_eq!(scope.refusal, RejectionReason::InsufficientScope(Scope::Admin));
-    assert_eq!(scope.verdict.map(|verdict| verdict.remaining), Some(0), "a refused scope costs a unit");
-    let limited = fixture.try_enter(Requirement::Caller).unwrap().unwrap_err();
-    assert!(matches!(limited.refusal, RejectionReason::RateLimited(_)) && limited.verdict.is_some());
-    fixture.gate.gather_usage();
+    assert_eq!(scope.reason, RejectionReason::InsufficientScope(Scope::Admin));
+    assert_eq!(scope.decision.map(|decision| decision.remaining), Some(0), "a refused scope costs a unit");
+    let check_limit = fixture.try_enter(Requirement::Caller).unwrap().unwrap_err();
+    assert!(matches!(check_limit.reason, RejectionReason::RateLimited(_)) && check_limit.decision.is_some());
+    fixture.gate.collect_usage();
     assert!(now(fixture.gate.write_usage()).unwrap());
     let usage = now(dalston_store::UsageStore::usage(
         &*fixture.store,
@@ -166,10 +166,10 @@ fn what_memory_does_not_hold_is_not_decided_there() {
     let fixture = Fixture::new(None);
     assert!(fixture.enter(Requirement::Caller).is_ok());
     let ticket = Ticket::mint(&SeededEntropy::new(2)).unwrap();
-    let ticket = Credential { place: CredentialLocation::Ticket, token: ticket.expose().as_bytes() };
+    let ticket = Credential { location: CredentialLocation::Ticket, token: ticket.expose().as_bytes() };
     for other in [
-        AuthRequest { tenant: Some("default"), ..fixture.attempt() },
-        AuthRequest { credential: Ok(ticket), ..fixture.attempt() },
+        AuthRequest { tenant: Some("default"), ..fixture.request() },
+        AuthRequest { credential: Ok(ticket), ..fixture.request() },
     ] {
         assert!(decided(fixture.gate.try_authenticate_cached(&other, Requirement::Caller)).is_none());
     }
@@ -182,15 +182,18 @@ fn what_no_store_can_know_is_refused_without_asking_it() {
     let fixture = Fixture::new(None);
     let missing = RejectionReason::MissingCredential(crate::KeyPrefix::default());
     let key = fixture.secret.expose().as_bytes();
-    for (credential, refusal) in [
+    for (credential, reason) in [
         (Err(missing), missing),
-        (Ok(Credential { place: CredentialLocation::ApiKey, token: b"nonsense" }), RejectionReason::InvalidCredential),
-        (Ok(Credential { place: CredentialLocation::Ticket, token: key }), RejectionReason::InvalidCredential),
-        (Ok(Credential { place: CredentialLocation::ApiKey, token: b"dt_" }), RejectionReason::InvalidCredential),
+        (
+            Ok(Credential { location: CredentialLocation::ApiKey, token: b"nonsense" }),
+            RejectionReason::InvalidCredential,
+        ),
+        (Ok(Credential { location: CredentialLocation::Ticket, token: key }), RejectionReason::InvalidCredential),
+        (Ok(Credential { location: CredentialLocation::ApiKey, token: b"dt_" }), RejectionReason::InvalidCredential),
     ] {
-        let attempt = AuthRequest { credential, address: None, ..fixture.attempt() };
-        let decision = decided(fixture.gate.try_authenticate_cached(&attempt, Requirement::Caller)).unwrap();
-        assert_eq!(decision.unwrap_err().refusal, refusal);
+        let request = AuthRequest { credential, address: None, ..fixture.request() };
+        let decision = decided(fixture.gate.try_authenticate_cached(&request, Requirement::Caller)).unwrap();
+        assert_eq!(decision.unwrap_err().reason, reason);
     }
     assert_eq!(fixture.gate.totals(), GateTotals { total: 4, refused: 4 });
     assert_eq!(fixture.gate.memory().misses, 0);
@@ -199,11 +202,11 @@ fn what_no_store_can_know_is_refused_without_asking_it() {
 #[test]
 fn a_miss_reads_the_store_once_and_decides_once() {
     let fixture = Fixture::new(Some(2));
-    let GateStep::Lookup(lookup) = fixture.gate.try_authenticate_cached(&fixture.attempt(), Requirement::Caller) else {
+    let GateStep::Lookup(lookup) = fixture.gate.try_authenticate_cached(&fixture.request(), Requirement::Caller) else {
         panic!("nobody has asked for the key")
     };
     let admission = now(lookup.run()).unwrap();
-    assert_eq!(admission.caller().room().map(|verdict| verdict.remaining), Some(1));
+    assert_eq!(admission.caller().room().map(|decision| decision.remaining), Some(1));
     assert_eq!((fixture.gate.memory().misses, fixture.gate.totals().total), (1, 1));
 }
 
@@ -222,17 +225,17 @@ fn each_kind_of_principal_is_revalidated_and_an_unknown_one_refused() {
     let gate = &fixture.gate;
     let key = fixture.enter(Requirement::Caller).unwrap().caller().clone();
     for caller in [key.clone(), gate.operator("a test"), gate.internal("a test"), gate.chat_user(7, None)] {
-        let renewed = now(gate.revalidate(&caller)).unwrap();
-        assert_eq!(renewed.principal(), caller.principal());
-        assert_eq!(renewed.source(), caller.source());
+        let with_identity = now(gate.revalidate(&caller)).unwrap();
+        assert_eq!(with_identity.principal(), caller.principal());
+        assert_eq!(with_identity.source(), caller.source());
     }
     assert_eq!(gate.chat_user(7, None).scopes(), ScopeSet::ADMIN);
     assert!(gate.chat_user(8, None).is_guest() && !gate.chat_user(7, None).is_guest());
 
     // An administrator that the settings no longer name is a guest.
     let other = Fixture::with(None, Administrators::default()).gate;
-    let renewed = now(other.revalidate(&gate.chat_user(7, None))).unwrap();
-    assert!(renewed.is_guest() && renewed.scopes() == ScopeSet::NONE);
+    let with_identity = now(other.revalidate(&gate.chat_user(7, None))).unwrap();
+    assert!(with_identity.is_guest() && with_identity.scopes() == ScopeSet::NONE);
 
     // A future kind of credential: no scheme vouches for it yet.
     let session = Principal { kind: PrincipalKind::new("session"), ..key.principal() };
@@ -276,7 +279,7 @@ fn observers_are_told_the_same_of_a_change_made_here_and_of_one_that_is_followed
     let entry = operator.entry(fixture.clock.now(), KeyAction::KEY_REVOKED, Target::key(fixture.key.id), json!({}));
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
     fixture.gate.key_revoked(&fixture.key.tenant, fixture.key.id);
-    now(fixture.follower.poll()).unwrap();
+    now(fixture.feed_consumer.poll()).unwrap();
     let changes = std::mem::take(&mut *told.0.lock().unwrap());
     assert_eq!(changes.len(), 2);
     assert!(changes.iter().all(|change| *change == changes[0] && change.now.is_none()));
@@ -301,14 +304,14 @@ fn a_revoked_key_is_refused_here_at_once_and_elsewhere_when_it_is_heard() {
     };
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
     assert!(fixture.enter(Requirement::Caller).is_ok(), "somebody else did it, and nothing was heard");
-    let news = now(fixture.follower.poll()).unwrap();
-    assert_eq!(news.changes.len(), 1);
-    assert_eq!(fixture.enter(Requirement::Caller).unwrap_err().refusal, RejectionReason::InvalidCredential);
-    assert_eq!(fixture.follower.seen(), now(fixture.store.checkpoint()).ok().map(|mark| mark.seq));
+    let changes = now(fixture.feed_consumer.poll()).unwrap();
+    assert_eq!(changes.changes.len(), 1);
+    assert_eq!(fixture.enter(Requirement::Caller).unwrap_err().reason, RejectionReason::InvalidCredential);
+    assert_eq!(fixture.feed_consumer.seen(), now(fixture.store.checkpoint()).ok().map(|checkpoint| checkpoint.seq));
 
     let fixture = Fixture::new(None);
     assert!(fixture.enter(Requirement::Caller).is_ok());
     now(fixture.store.revoke_key(&fixture.key.tenant, fixture.key.id, &guard, &entry)).unwrap();
     fixture.gate.changed(fixture.key.id);
-    assert_eq!(fixture.enter(Requirement::Caller).unwrap_err().refusal, RejectionReason::InvalidCredential);
+    assert_eq!(fixture.enter(Requirement::Caller).unwrap_err().reason, RejectionReason::InvalidCredential);
 }

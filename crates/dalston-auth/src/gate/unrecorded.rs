@@ -27,7 +27,7 @@ impl FeedStore for Unrecorded {
     }
 
     async fn key_changes(&self, _: &Checkpoint, _: u32) -> StoreResult<ChangesResult> {
-        Ok(ChangesResult::Changes { changes: Vec::new(), mark: Checkpoint::START })
+        Ok(ChangesResult::Changes { changes: Vec::new(), checkpoint: Checkpoint::START })
     }
 
     async fn now(&self) -> StoreResult<Timestamp> {

@@ -14,8 +14,8 @@ pub(super) enum Challenge {
 
 impl Challenge {
     /// Returns the challenge for a rejection; `None` where a different credential would not help.
-    pub(super) const fn of(refusal: RejectionReason) -> Option<Self> {
-        match refusal {
+    pub(super) const fn of(reason: RejectionReason) -> Option<Self> {
+        match reason {
             RejectionReason::MissingCredential(_) => Some(Self::Bare),
             RejectionReason::InvalidCredential => Some(Self::InvalidToken),
             RejectionReason::AmbiguousCredential => Some(Self::InvalidRequest),

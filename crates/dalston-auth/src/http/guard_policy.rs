@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// `M` is the server's type of HTTP methods.
 pub struct GuardPolicy<M> {
     gate: Arc<Gate>,
-    needs: Arc<Vec<(M, Option<Requirement>)>>,
+    requirements: Arc<Vec<(M, Option<Requirement>)>>,
     otherwise: Requirement,
     query_keys: QueryKeys,
     door: Door,
@@ -26,9 +26,9 @@ impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
     /// `None` makes a method public: it is not authenticated. `otherwise` is the requirement of methods that are not
     /// listed. By default, keys in the query are accepted according to [`QueryKeys::default`], and the interface
     /// is [`Door::Http`].
-    pub fn new(gate: Arc<Gate>, needs: Vec<(M, Option<Requirement>)>, otherwise: Requirement) -> Self {
+    pub fn new(gate: Arc<Gate>, requirements: Vec<(M, Option<Requirement>)>, otherwise: Requirement) -> Self {
         let (query_keys, door) = (QueryKeys::default(), Door::Http);
-        Self { gate, needs: Arc::new(needs), otherwise, query_keys, door, route: "" }
+        Self { gate, requirements: Arc::new(requirements), otherwise, query_keys, door, route: "" }
     }
 
     /// Sets where a key in the query is accepted.
@@ -58,10 +58,10 @@ impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
     }
 
     /// Returns the requirement of the method; `None` if it is public. HEAD has the requirement of GET.
-    pub fn need(&self, method: &M) -> Option<Requirement> {
+    pub fn requirement(&self, method: &M) -> Option<Requirement> {
         let is_head = method.as_ref() == "HEAD";
         let is = |of: &M| if is_head { of.as_ref() == "GET" } else { of == method };
-        self.needs.iter().find(|(of, _)| is(of)).map_or(Some(self.otherwise), |(_, need)| *need)
+        self.requirements.iter().find(|(of, _)| is(of)).map_or(Some(self.otherwise), |(_, requirement)| *requirement)
     }
 
     /// Authenticates and authorizes a request.
@@ -74,11 +74,11 @@ impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
         query: &'a str,
         headers: impl Iterator<Item = (&'a str, &'a [u8])>,
         info: &RequestInfo,
-        need: Requirement,
+        requirement: Requirement,
     ) -> GateStep {
         let in_query = QueryCredentials::of(query);
-        let presented = self.gate.presented(headers, &in_query, self.places());
-        let attempt = AuthRequest {
+        let presented = self.gate.presented(headers, &in_query, self.locations());
+        let request = AuthRequest {
             credential: presented.credential,
             tenant: presented.tenant,
             door: self.door,
@@ -87,20 +87,20 @@ impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
             address: info.address,
             request_id: Some(info.id),
         };
-        self.gate.try_authenticate_cached(&attempt, need)
+        self.gate.try_authenticate_cached(&request, requirement)
     }
 
     /// Returns whether the guard itself answers a rejection.
     ///
     /// It does, except for a WebSocket handshake at [`Door::Stream`]: there the handler sends the rejection over the
     /// WebSocket. The codes `unavailable` and `not_found` are HTTP responses even then.
-    pub fn answers(&self, refusal: RejectionReason, is_handshake: impl FnOnce() -> bool) -> bool {
-        let stays_http = matches!(refusal.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
+    pub fn answers(&self, reason: RejectionReason, is_handshake: impl FnOnce() -> bool) -> bool {
+        let stays_http = matches!(reason.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
         self.door != Door::Stream || stays_http || !is_handshake()
     }
 
     /// Returns which locations accept credentials.
-    fn places(&self) -> CredentialLocations {
+    fn locations(&self) -> CredentialLocations {
         let stream = self.door == Door::Stream;
         let query = match self.query_keys {
             // The specification of MCP forbids credentials in the query (MCP-03).
@@ -115,9 +115,9 @@ impl<M: AsRef<str> + PartialEq> GuardPolicy<M> {
 
 impl<M> Clone for GuardPolicy<M> {
     fn clone(&self) -> Self {
-        let Self { gate, needs, otherwise, query_keys, door, route } = self;
-        let (gate, needs) = (gate.clone(), needs.clone());
-        Self { gate, needs, otherwise: *otherwise, query_keys: *query_keys, door: *door, route }
+        let Self { gate, requirements, otherwise, query_keys, door, route } = self;
+        let (gate, requirements) = (gate.clone(), requirements.clone());
+        Self { gate, requirements, otherwise: *otherwise, query_keys: *query_keys, door: *door, route }
     }
 }
 

@@ -175,12 +175,12 @@ fn kind(code: ErrorCode, of_quota: bool, product: &Product) -> String {
 /// Converts a rejection: credentials by RFC 6750 §3, rate limits by draft-ietf-httpapi-ratelimit-headers.
 impl From<Rejection> for ProblemDetails {
     fn from(denied: Rejection) -> Self {
-        let refusal = denied.refusal;
-        let mut problem = Self::new(refusal.code(), refusal.detail());
-        problem.0.challenge = Challenge::of(refusal);
-        match refusal {
-            RejectionReason::RateLimited(verdict) => {
-                problem = problem.with_header("retry-after", verdict.resets_in.to_string());
+        let reason = denied.reason;
+        let mut problem = Self::new(reason.code(), reason.detail());
+        problem.0.challenge = Challenge::of(reason);
+        match reason {
+            RejectionReason::RateLimited(decision) => {
+                problem = problem.with_header("retry-after", decision.resets_in.to_string());
                 problem.0.of_quota = true;
             }
             RejectionReason::TooManyFailures { retry_after } => {
@@ -188,7 +188,9 @@ impl From<Rejection> for ProblemDetails {
             }
             _ => {}
         }
-        for (name, value) in denied.verdict.iter().flat_map(|verdict| RATE_LIMIT.into_iter().zip(rate_limit(verdict))) {
+        for (name, value) in
+            denied.decision.iter().flat_map(|decision| RATE_LIMIT.into_iter().zip(rate_limit(decision)))
+        {
             problem = problem.with_header(name, String::from_utf8_lossy(value.as_bytes()));
         }
         problem
@@ -208,7 +210,7 @@ mod tests {
     use dalston_limit::RateLimitDecision;
     use dalston_model::{RateLimit, Scope};
 
-    fn verdict() -> RateLimitDecision {
+    fn decision() -> RateLimitDecision {
         RateLimitDecision { admitted: false, limit: RateLimit::new(60).unwrap(), remaining: 0, resets_in: 7 }
     }
 
@@ -222,7 +224,7 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_headers() {
-        for (refusal, expected) in [
+        for (reason, expected) in [
             (RejectionReason::MissingCredential(KeyPrefix::default()), "www-authenticate: Bearer realm=\"notes\""),
             (RejectionReason::InvalidCredential, "www-authenticate: Bearer realm=\"notes\", error=\"invalid_token\""),
             (
@@ -234,7 +236,7 @@ mod tests {
                 "www-authenticate: Bearer realm=\"notes\", error=\"insufficient_scope\", scope=\"jobs:write\"",
             ),
             (
-                RejectionReason::RateLimited(verdict()),
+                RejectionReason::RateLimited(decision()),
                 "retry-after: 7\nratelimit-policy: \"key\";q=60;w=60\nratelimit: \"key\";r=0;t=7",
             ),
             (RejectionReason::TooManyFailures { retry_after: 3 }, "retry-after: 3"),
@@ -242,10 +244,10 @@ mod tests {
             (RejectionReason::Unavailable, "retry-after: 1"),
             (RejectionReason::Uncounted, "retry-after: 1"),
         ] {
-            assert_eq!(headers(refusal.into()), expected, "{refusal:?}");
+            assert_eq!(headers(reason.into()), expected, "{reason:?}");
         }
         // A rejected request of a key with a rate limit.
-        let denied = Rejection { refusal: RejectionReason::UnknownTenant, verdict: Some(verdict()) };
+        let denied = Rejection { reason: RejectionReason::UnknownTenant, decision: Some(decision()) };
         assert_eq!(headers(denied), "ratelimit-policy: \"key\";q=60;w=60\nratelimit: \"key\";r=0;t=7");
     }
 
@@ -263,7 +265,7 @@ mod tests {
                 "code": "invalid_request", "request_id": "abc", "errors": [1], "result": 2,
             })
         );
-        let of_quota = body(Rejection::from(RejectionReason::RateLimited(verdict())).into());
+        let of_quota = body(Rejection::from(RejectionReason::RateLimited(decision())).into());
         assert_eq!(of_quota["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
         assert_eq!(of_quota["violated-policies"], json!(["key"]));
     }

@@ -6,6 +6,6 @@ use dalston_limit::{HeaderBuf, RateLimitDecision};
 pub const RATE_LIMIT: [&str; 2] = ["ratelimit-policy", "ratelimit"];
 
 /// Returns the values of the headers, in the order of [`RATE_LIMIT`]. Does not allocate.
-pub fn rate_limit(verdict: &RateLimitDecision) -> [HeaderBuf; 2] {
-    [verdict.policy(), verdict.state()]
+pub fn rate_limit(decision: &RateLimitDecision) -> [HeaderBuf; 2] {
+    [decision.policy(), decision.state()]
 }

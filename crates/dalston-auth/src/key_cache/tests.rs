@@ -103,14 +103,14 @@ fn fixture_of(stale: bool, tells_all: bool) -> (Arc<KeyCache>, Arc<OneKey>, Arc<
         is_down: AtomicBool::new(false),
     });
     let memory = KeyCacheConfig { stale, ..KeyCacheConfig::default() };
-    let directory = KeyCache::new(store.clone(), clock.clone(), Arc::default(), memory);
-    hear(&directory);
-    (directory, store, clock)
+    let cache = KeyCache::new(store.clone(), clock.clone(), Arc::default(), memory);
+    read_changes(&cache);
+    (cache, store, clock)
 }
 
-fn hear(directory: &KeyCache) {
-    directory.freshness.marked(3);
-    directory.freshness.heard(directory.now());
+fn read_changes(cache: &KeyCache) {
+    cache.freshness.checkpoint_reached(3);
+    cache.freshness.feed_read(cache.now());
 }
 
 fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
@@ -118,141 +118,141 @@ fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
 }
 
 /// Returns the result of a lookup that does not have to wait.
-fn ask(directory: &Arc<KeyCache>, digest: &KeyDigest) -> StoreResult<Option<Arc<CachedKey>>> {
-    if let Some(holder) = directory.get(digest, directory.clock.monotonic()) {
-        return Ok(Some(holder));
+fn ask(cache: &Arc<KeyCache>, digest: &KeyDigest) -> StoreResult<Option<Arc<CachedKey>>> {
+    if let Some(cached_key) = cache.get(digest, cache.clock.monotonic()) {
+        return Ok(Some(cached_key));
     }
-    match poll(pin!(directory.find(digest))) {
+    match poll(pin!(cache.find(digest))) {
         Poll::Ready(found) => found,
         Poll::Pending => panic!("the store is slow"),
     }
 }
 
-fn is_live(directory: &Arc<KeyCache>) -> bool {
-    ask(directory, &DIGEST).unwrap().is_some()
+fn is_live(cache: &Arc<KeyCache>) -> bool {
+    ask(cache, &DIGEST).unwrap().is_some()
 }
 
 #[test]
 fn a_key_is_read_once_and_then_answered_from_memory() {
-    let (directory, store, _) = fixture(false);
+    let (cache, store, _) = fixture(false);
     for _ in 0..10 {
-        assert!(is_live(&directory));
+        assert!(is_live(&cache));
     }
-    let figures = directory.figures();
+    let figures = cache.figures();
     assert_eq!((store.reads(), figures.keys, figures.hits, figures.misses), (1, 1, 9, 1));
 }
 
 #[test]
 fn a_change_that_is_heard_or_made_here_is_obeyed_at_once() {
-    let (directory, store, clock) = fixture(false);
-    assert!(is_live(&directory));
+    let (cache, store, clock) = fixture(false);
+    assert!(is_live(&cache));
     store.key.lock().unwrap().revoked_at = Some(clock.now());
-    directory.freshness.changed(store.key().id);
-    assert!(!is_live(&directory));
+    cache.freshness.changed(store.key().id);
+    assert!(!is_live(&cache));
     store.key.lock().unwrap().revoked_at = None;
-    assert!(is_live(&directory), "a key that is not live is not remembered");
-    directory.freshness.flush();
-    assert!(directory.get(&DIGEST, clock.monotonic()).is_none(), "anything may have changed");
+    assert!(is_live(&cache), "a key that is not live is not remembered");
+    cache.freshness.flush();
+    assert!(cache.get(&DIGEST, clock.monotonic()).is_none(), "anything may have changed");
 }
 
 #[test]
 fn a_change_that_is_not_heard_is_obeyed_when_the_bound_is_over() {
-    let (directory, store, clock) = fixture(false);
-    assert!(is_live(&directory));
+    let (cache, store, clock) = fixture(false);
+    assert!(is_live(&cache));
     store.key.lock().unwrap().enabled = false;
     clock.advance(SECOND.checked_sub(Duration::from_micros(1)).unwrap());
-    assert!(is_live(&directory), "the bound is what the node promises");
+    assert!(is_live(&cache), "the bound is what the node promises");
     clock.advance(Duration::from_micros(1));
-    assert!(!is_live(&directory));
-    assert!(!is_live(&directory));
+    assert!(!is_live(&cache));
+    assert!(!is_live(&cache));
     assert_eq!(store.reads(), 3, "each request asks");
 }
 
 #[test]
 fn a_step_of_the_wall_clock_makes_no_answer_older_or_younger() {
-    let (directory, store, clock) = fixture(false);
-    assert!(is_live(&directory));
+    let (cache, store, clock) = fixture(false);
+    assert!(is_live(&cache));
     clock.set(Timestamp::from_secs(1_600_000_000));
-    assert!(is_live(&directory));
+    assert!(is_live(&cache));
     assert_eq!(store.reads(), 1);
     clock.advance(SECOND);
     store.key.lock().unwrap().enabled = false;
-    assert!(!is_live(&directory), "the bound is over");
+    assert!(!is_live(&cache), "the bound is over");
 }
 
 #[test]
 fn a_key_ends_by_the_clock_of_the_store_whatever_is_in_memory() {
-    let (directory, store, clock) = fixture(false);
+    let (cache, store, clock) = fixture(false);
     store.key.lock().unwrap().expires_at = Some(clock.now().plus(SECOND * 10));
-    assert!(is_live(&directory));
+    assert!(is_live(&cache));
     clock.advance((SECOND * 10).saturating_sub(Duration::from_micros(1)));
-    hear(&directory);
-    assert!(is_live(&directory));
+    read_changes(&cache);
+    assert!(is_live(&cache));
     assert_eq!(store.reads(), 1);
     clock.advance(Duration::from_micros(1));
-    hear(&directory);
-    assert!(!is_live(&directory));
+    read_changes(&cache);
+    assert!(!is_live(&cache));
 }
 
 #[test]
 fn what_was_read_before_a_change_was_heard_is_not_kept_after_it() {
-    let (directory, store, _) = fixture(false);
+    let (cache, store, _) = fixture(false);
     store.is_slow.store(true, Ordering::SeqCst);
-    let mut overtaken = Box::pin(directory.find(&DIGEST));
+    let mut overtaken = Box::pin(cache.find(&DIGEST));
     assert!(poll(overtaken.as_mut()).is_pending());
     store.key.lock().unwrap().enabled = false;
-    directory.freshness.changed(store.key().id);
+    cache.freshness.changed(store.key().id);
     // This lookup began after the change was known, so it must not use the result of the earlier read.
-    let mut later = Box::pin(directory.find(&DIGEST));
+    let mut later = Box::pin(cache.find(&DIGEST));
     assert!(poll(later.as_mut()).is_pending());
     store.is_slow.store(false, Ordering::SeqCst);
     assert!(matches!(poll(overtaken.as_mut()), Poll::Ready(Ok(Some(_)))), "it came before the change");
     assert!(matches!(poll(later.as_mut()), Poll::Ready(Ok(None))), "REV-06");
-    assert!(!is_live(&directory));
+    assert!(!is_live(&cache));
 }
 
 #[test]
 fn what_the_record_has_not_told_of_is_not_kept() {
-    let (directory, store, _) = fixture(false);
+    let (cache, store, _) = fixture(false);
     store.changed.store(4, Ordering::SeqCst);
-    assert!(is_live(&directory) && is_live(&directory));
+    assert!(is_live(&cache) && is_live(&cache));
     assert_eq!(store.reads(), 2, "a fail-over may take change 4 back");
-    directory.freshness.changed(store.key().id);
-    directory.freshness.marked(4);
-    assert!(is_live(&directory) && is_live(&directory));
+    cache.freshness.changed(store.key().id);
+    cache.freshness.checkpoint_reached(4);
+    assert!(is_live(&cache) && is_live(&cache));
     assert_eq!(store.reads(), 3);
 }
 
 #[test]
 fn a_store_that_others_write_to_is_asked_anew_within_the_bound() {
-    let (directory, store, clock) = fixture_of(false, false);
-    assert!(is_live(&directory) && is_live(&directory));
+    let (cache, store, clock) = fixture_of(false, false);
+    assert!(is_live(&cache) && is_live(&cache));
     assert_eq!(store.reads(), 1);
     store.key.lock().unwrap().enabled = false;
     clock.advance(SECOND);
-    hear(&directory);
-    assert!(!is_live(&directory), "though nothing was heard of the change");
+    read_changes(&cache);
+    assert!(!is_live(&cache), "though nothing was heard of the change");
 }
 
 #[test]
 fn a_key_whose_changes_have_no_numbers_is_cached_where_the_store_says_that_it_records_none() {
     for (tells_all, reads) in [(false, 1), (true, 3)] {
-        let (directory, store, clock) = fixture_of(false, tells_all);
+        let (cache, store, clock) = fixture_of(false, tells_all);
         store.changed.store(NO_NUMBER, Ordering::SeqCst);
-        assert!(is_live(&directory) && is_live(&directory) && is_live(&directory));
+        assert!(is_live(&cache) && is_live(&cache) && is_live(&cache));
         assert_eq!(store.reads(), reads, "{tells_all}");
         store.key.lock().unwrap().enabled = false;
         clock.advance(SECOND);
-        hear(&directory);
-        assert!(!is_live(&directory), "{tells_all}");
+        read_changes(&cache);
+        assert!(!is_live(&cache), "{tells_all}");
     }
 }
 
 #[test]
 fn a_thousand_that_miss_at_once_cost_one_read_and_outlive_the_first() {
-    let (directory, store, _) = fixture(false);
+    let (cache, store, _) = fixture(false);
     store.is_slow.store(true, Ordering::SeqCst);
-    let mut waiting: Vec<_> = (0..1_000).map(|_| Box::pin(directory.find(&DIGEST))).collect();
+    let mut waiting: Vec<_> = (0..1_000).map(|_| Box::pin(cache.find(&DIGEST))).collect();
     for one in &mut waiting {
         assert!(poll(one.as_mut()).is_pending());
     }
@@ -266,65 +266,65 @@ fn a_thousand_that_miss_at_once_cost_one_read_and_outlive_the_first() {
 
 #[test]
 fn an_outage_is_neither_a_refusal_nor_remembered() {
-    let (directory, store, clock) = fixture(false);
+    let (cache, store, clock) = fixture(false);
     store.is_down.store(true, Ordering::SeqCst);
-    assert!(ask(&directory, &DIGEST).is_err() && ask(&directory, &OTHER).is_err());
+    assert!(ask(&cache, &DIGEST).is_err() && ask(&cache, &OTHER).is_err());
     store.is_down.store(false, Ordering::SeqCst);
-    assert!(is_live(&directory));
+    assert!(is_live(&cache));
     store.is_down.store(true, Ordering::SeqCst);
-    assert!(is_live(&directory), "from memory");
+    assert!(is_live(&cache), "from memory");
     clock.advance(SECOND);
-    assert!(ask(&directory, &DIGEST).is_err());
+    assert!(ask(&cache, &DIGEST).is_err());
 }
 
 #[test]
 fn memory_may_be_as_old_again_while_the_store_is_away_if_that_is_wanted() {
-    let (directory, store, clock) = fixture(true);
-    assert!(is_live(&directory));
+    let (cache, store, clock) = fixture(true);
+    assert!(is_live(&cache));
     clock.advance(SECOND * 3 / 2);
     let reads = store.reads();
-    assert!(is_live(&directory));
+    assert!(is_live(&cache));
     assert_eq!(store.reads(), reads + 1, "the store is asked first");
     store.is_down.store(true, Ordering::SeqCst);
     clock.advance(SECOND / 4);
-    assert!(is_live(&directory), "two seconds have not passed");
+    assert!(is_live(&cache), "two seconds have not passed");
     clock.advance(SECOND / 4);
-    assert!(ask(&directory, &DIGEST).is_err(), "now they have");
+    assert!(ask(&cache, &DIGEST).is_err(), "now they have");
     store.is_down.store(false, Ordering::SeqCst);
-    hear(&directory);
-    assert!(is_live(&directory));
+    read_changes(&cache);
+    assert!(is_live(&cache));
     clock.advance(SECOND * 3 / 2);
     store.is_down.store(true, Ordering::SeqCst);
-    directory.freshness.changed(store.key().id);
-    assert!(ask(&directory, &DIGEST).is_err(), "a change always wins");
+    cache.freshness.changed(store.key().id);
+    assert!(ask(&cache, &DIGEST).is_err(), "a change always wins");
 }
 
 #[test]
 fn an_unknown_secret_is_remembered_for_a_second_and_until_the_first_change() {
-    let (directory, store, clock) = fixture(false);
-    let unknown = || ask(&directory, &OTHER).unwrap().is_none();
+    let (cache, store, clock) = fixture(false);
+    let unknown = || ask(&cache, &OTHER).unwrap().is_none();
     assert!(unknown() && unknown());
     assert_eq!(store.reads(), 1);
-    directory.freshness.changed(store.key().id);
+    cache.freshness.changed(store.key().id);
     assert!(unknown() && unknown());
     assert_eq!(store.reads(), 2, "CACHE-02");
     clock.advance(SECOND);
-    hear(&directory);
+    read_changes(&cache);
     assert!(unknown() && unknown());
     assert_eq!(store.reads(), 3);
-    assert_eq!(directory.figures().keys, 0);
+    assert_eq!(cache.figures().keys, 0);
 }
 
 #[test]
 fn those_that_were_not_used_for_longest_go_first() {
     let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
-    let cache = bounded(100);
+    let entries = bounded(100);
     let (_, store, _) = fixture(false);
-    let directory = KeyCache::new(store.clone(), clock, Arc::default(), KeyCacheConfig::default());
+    let cache = KeyCache::new(store.clone(), clock, Arc::default(), KeyCacheConfig::default());
     for number in 0..10_000_u32 {
         let mut digest = [0; 32];
         digest[..4].copy_from_slice(&number.to_be_bytes());
-        cache.insert(KeyDigest::new(digest), directory.outside(&store.key()));
+        entries.insert(KeyDigest::new(digest), cache.uncached(&store.key()));
     }
-    assert!(cache.len() <= 100, "{}", cache.len());
+    assert!(entries.len() <= 100, "{}", entries.len());
 }

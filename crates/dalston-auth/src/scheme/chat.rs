@@ -2,7 +2,7 @@
 
 use super::{Authentication, CredentialScheme};
 use crate::{
-    Administrators, AuthRequest, Credential, RejectionReason, credential::CredentialLocation, standing::Identity,
+    Administrators, AuthRequest, Credential, RejectionReason, credential::CredentialLocation, identity::Identity,
 };
 use dalston_model::{Actor, Principal, PrincipalKind, ScopeSet, TenantId};
 use futures_util::{
@@ -42,15 +42,15 @@ impl CredentialScheme for ChatScheme {
         Authentication::Unrecognised
     }
 
-    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+    fn owns_kind(&self, kind: PrincipalKind) -> bool {
         [ADMINISTRATOR, GUEST].contains(&kind)
     }
 
     fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>> {
-        let standing = match principal.actor {
+        let identity = match principal.actor {
             Actor::ChatAdmin(user) | Actor::ChatGuest(user) => Ok(self.user(user)),
             _ => Err(RejectionReason::InvalidCredential),
         };
-        ready(standing).boxed()
+        ready(identity).boxed()
     }
 }

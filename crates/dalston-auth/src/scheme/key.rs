@@ -2,8 +2,8 @@
 
 use super::{Authenticated, Authentication, CredentialScheme};
 use crate::{
-    AuthRequest, Credential, Digester, KeyFormat, RejectionReason, credential::CredentialLocation, key_cache::KeyCache,
-    live_keys::LiveKeys, pepper::PepperNote, standing::Identity,
+    AuthRequest, Credential, Digester, KeyFormat, RejectionReason, credential::CredentialLocation, identity::Identity,
+    key_cache::KeyCache, live_keys::LiveKeys, pepper::PepperNote,
 };
 use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) struct KeyScheme {
     pub(crate) format: KeyFormat,
     pub(crate) digester: Digester,
-    pub(crate) directory: Arc<KeyCache>,
+    pub(crate) cache: Arc<KeyCache>,
     pub(crate) pepper: Arc<PepperNote>,
     pub(crate) keys: LiveKeys,
 }
@@ -27,22 +27,22 @@ impl CredentialScheme for KeyScheme {
     fn authenticate(&self, credential: &Credential<'_>, _: &AuthRequest<'_>, at: Duration) -> Authentication {
         let Some(secret) = self.format.check(credential.token) else { return Authentication::Unrecognised };
         let digest = self.digester.digest(secret);
-        if let Some(holder) = self.directory.get(&digest, at) {
-            return Authentication::Known(Identity::Key(holder).into());
+        if let Some(cached_key) = self.cache.get(&digest, at) {
+            return Authentication::Known(Identity::Key(cached_key).into());
         }
-        let (directory, pepper) = (self.directory.clone(), self.pepper.clone());
+        let (cache, pepper) = (self.cache.clone(), self.pepper.clone());
         let lookup = async move {
             // The cache has logged the cause.
-            let found = directory.find(&digest).await.map_err(|_| RejectionReason::Unavailable)?;
+            let found = cache.find(&digest).await.map_err(|_| RejectionReason::Unavailable)?;
             if found.is_some() {
                 pepper.proven();
             }
-            Ok(found.map(|holder| Authenticated::from(Identity::Key(holder))))
+            Ok(found.map(|cached_key| Authenticated::from(Identity::Key(cached_key))))
         };
         Authentication::Lookup(lookup.boxed())
     }
 
-    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+    fn owns_kind(&self, kind: PrincipalKind) -> bool {
         kind == PrincipalKind::KEY
     }
 

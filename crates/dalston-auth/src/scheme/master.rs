@@ -1,7 +1,7 @@
 //! The master key: the operator's own secret, accepted only as a bearer token.
 
 use super::{Authenticated, Authentication, CredentialScheme};
-use crate::{AuthRequest, Credential, MasterKeys, RejectionReason, credential::CredentialLocation, standing::Identity};
+use crate::{AuthRequest, Credential, MasterKeys, RejectionReason, credential::CredentialLocation, identity::Identity};
 use dalston_model::{
     Actor, AuditEntry, KeyAction, Principal, PrincipalKind, ScopeSet, SharedClock, Source, Target, TenantId,
 };
@@ -24,7 +24,7 @@ pub(crate) struct MasterScheme {
 }
 
 impl MasterScheme {
-    fn standing() -> Identity {
+    fn identity() -> Identity {
         Identity::Other(Arc::new(Principal {
             kind: KIND,
             actor: Actor::Master,
@@ -40,14 +40,14 @@ impl CredentialScheme for MasterScheme {
         location == CredentialLocation::Authorization
     }
 
-    fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, _: Duration) -> Authentication {
+    fn authenticate(&self, credential: &Credential<'_>, request: &AuthRequest<'_>, _: Duration) -> Authentication {
         if !self.masters.holds(credential.token) {
             return Authentication::Unrecognised;
         }
-        let named = attempt.tenant.and_then(|tenant| tenant.parse().ok());
+        let named = request.tenant.and_then(|tenant| tenant.parse().ok());
         let tenant: TenantId = named.unwrap_or_else(|| TenantId::first().clone());
-        let source = Source { actor: Actor::Master, ..attempt.source() };
-        let detail = json!({"method": attempt.asked.method, "route": attempt.asked.route});
+        let source = Source { actor: Actor::Master, ..request.source() };
+        let detail = json!({"method": request.asked.method, "route": request.asked.route});
         let target = Target::tenant(&tenant);
         let entry =
             AuditEntry { time: self.clock.now(), tenant, source, action: KeyAction::MASTER_USED, target, detail };
@@ -59,17 +59,17 @@ impl CredentialScheme for MasterScheme {
                 tracing::error!(event = "master_key.record_failed", %error, "could not record a use of the master key");
                 RejectionReason::Unavailable
             })?;
-            Ok(Some(Authenticated::from(Self::standing())))
+            Ok(Some(Authenticated::from(Self::identity())))
         };
         Authentication::Lookup(record.boxed())
     }
 
-    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+    fn owns_kind(&self, kind: PrincipalKind) -> bool {
         kind == KIND
     }
 
     /// Always succeeds: the master keys change only with a restart.
     fn revalidate<'a>(&'a self, _: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>> {
-        ready(Ok(Self::standing())).boxed()
+        ready(Ok(Self::identity())).boxed()
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod master;
 pub(crate) mod process;
 pub(crate) mod ticket;
 
-use crate::{AuthRequest, Credential, RejectionReason, credential::CredentialLocation, standing::Identity};
+use crate::{AuthRequest, Credential, RejectionReason, credential::CredentialLocation, identity::Identity};
 use dalston_model::{Principal, PrincipalKind, TenantId};
 use futures_util::future::BoxFuture;
 use std::time::Duration;
@@ -22,10 +22,10 @@ pub(crate) trait CredentialScheme: Send + Sync {
     /// Authenticates a credential of this scheme, from the cache where the cache is known to be current.
     ///
     /// `at` is the node's monotonic time.
-    fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, at: Duration) -> Authentication;
+    fn authenticate(&self, credential: &Credential<'_>, request: &AuthRequest<'_>, at: Duration) -> Authentication;
 
     /// Returns whether principals of this kind belong to this scheme.
-    fn vouches_for(&self, kind: PrincipalKind) -> bool;
+    fn owns_kind(&self, kind: PrincipalKind) -> bool;
 
     /// Returns the current state of a principal, for a caller that was authenticated long ago.
     ///
@@ -48,7 +48,7 @@ pub(crate) enum Authentication {
 
 /// An authenticated principal, and the terms of its credential.
 pub(crate) struct Authenticated {
-    pub(crate) standing: Identity,
+    pub(crate) identity: Identity,
     /// The terms of a ticket, if the credential is one.
     pub(crate) ticket: Option<Box<TicketTerms>>,
 }
@@ -62,7 +62,7 @@ pub(crate) struct TicketTerms {
 }
 
 impl From<Identity> for Authenticated {
-    fn from(standing: Identity) -> Self {
-        Self { standing, ticket: None }
+    fn from(identity: Identity) -> Self {
+        Self { identity, ticket: None }
     }
 }

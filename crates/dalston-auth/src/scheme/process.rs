@@ -3,7 +3,7 @@
 //! Neither presents a credential: a user who can run the program has access to the store anyway.
 
 use super::{Authentication, CredentialScheme};
-use crate::{AuthRequest, Credential, RejectionReason, credential::CredentialLocation, standing::Identity};
+use crate::{AuthRequest, Credential, RejectionReason, credential::CredentialLocation, identity::Identity};
 use dalston_model::{Actor, Principal, PrincipalKind, TenantId};
 use futures_util::{
     FutureExt as _,
@@ -39,16 +39,16 @@ impl CredentialScheme for ProcessScheme {
         Authentication::Unrecognised
     }
 
-    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+    fn owns_kind(&self, kind: PrincipalKind) -> bool {
         [PrincipalKind::OPERATOR, GATEWAY].contains(&kind)
     }
 
     fn revalidate<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, Result<Identity, RejectionReason>> {
-        let standing = match principal.actor {
+        let identity = match principal.actor {
             Actor::Operator => Ok(Self::operator()),
             Actor::Gateway => Ok(Self::gateway()),
             _ => Err(RejectionReason::InvalidCredential),
         };
-        ready(standing).boxed()
+        ready(identity).boxed()
     }
 }

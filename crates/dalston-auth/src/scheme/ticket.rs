@@ -4,8 +4,8 @@ use super::{Authenticated, Authentication, CredentialScheme, TicketTerms};
 use crate::{
     AuthRequest, Credential, Digester, RejectionReason, Ticket,
     credential::CredentialLocation,
+    identity::{Identity, TICKET},
     live_keys::LiveKeys,
-    standing::{Identity, TICKET},
 };
 use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -22,17 +22,17 @@ impl CredentialScheme for TicketScheme {
         matches!(location, CredentialLocation::Ticket | CredentialLocation::Protocol)
     }
 
-    fn authenticate(&self, credential: &Credential<'_>, attempt: &AuthRequest<'_>, _: Duration) -> Authentication {
+    fn authenticate(&self, credential: &Credential<'_>, request: &AuthRequest<'_>, _: Duration) -> Authentication {
         // Clients of OpenAI's carry a key or a ticket in the same subprotocol.
-        if credential.place == CredentialLocation::Protocol && !Ticket::is_meant(credential.token) {
+        if credential.location == CredentialLocation::Protocol && !Ticket::is_meant(credential.token) {
             return Authentication::Unrecognised;
         }
         let Some(secret) = Ticket::parse(credential.token) else { return Authentication::Failed };
         let name = Ticket::name(&self.digester, &secret);
         let keys = self.keys.clone();
-        let (route, origin) = (attempt.asked.route.to_owned(), attempt.origin.map(str::to_owned));
+        let (route, origin) = (request.asked.route.to_owned(), request.origin.map(str::to_owned));
         // A ticket names its tenant itself, so a request that also names one is rejected.
-        let names_tenant = attempt.tenant.is_some();
+        let names_tenant = request.tenant.is_some();
         let lookup = async move {
             let taken = keys.storage.notes.take_entry(&name).await.map_err(|error| {
                 tracing::error!(event = "ticket.lookup_failed", %error, "could not look up a ticket");
@@ -43,12 +43,15 @@ impl CredentialScheme for TicketScheme {
             let Some(ticket) = ticket.filter(fits) else { return Ok(None) };
             let live = keys.find(&ticket.key_tenant, ticket.key).await?;
             let terms = TicketTerms { tenant: ticket.tenant, session_limit: ticket.session_limit };
-            Ok(live.map(|holder| Authenticated { standing: Identity::Ticket(holder), ticket: Some(Box::new(terms)) }))
+            Ok(live.map(|cached_key| Authenticated {
+                identity: Identity::Ticket(cached_key),
+                ticket: Some(Box::new(terms)),
+            }))
         };
         Authentication::Lookup(lookup.boxed())
     }
 
-    fn vouches_for(&self, kind: PrincipalKind) -> bool {
+    fn owns_kind(&self, kind: PrincipalKind) -> bool {
         kind == TICKET
     }
 

@@ -3,7 +3,7 @@ use dalston_auth::{Requirement, Right};
 enum Everything {}
 
 impl Right for Everything {
-    fn need() -> Requirement {
+    fn requirement() -> Requirement {
         Requirement::Caller
     }
 }

@@ -19,9 +19,9 @@ pub(crate) struct Conversations {
 }
 
 impl Conversations {
-    /// Creates the limit for this model. `crowd` is the set of tenants that share it.
-    pub(crate) fn new(model: Arc<LanguageModel>, crowd: Arc<TenantPresence>) -> Self {
-        Self { model, of_tenants: Shares::new(AT_ONCE, crowd), of_callers: Shares::of_callers(AT_ONCE) }
+    /// Creates the limit for this model. `tenant_presence` is the set of tenants that share it.
+    pub(crate) fn new(model: Arc<LanguageModel>, tenant_presence: Arc<TenantPresence>) -> Self {
+        Self { model, of_tenants: Shares::new(AT_ONCE, tenant_presence), of_callers: Shares::of_callers(AT_ONCE) }
     }
 
     /// Answers a message. Fails at once when too many conversations are running.

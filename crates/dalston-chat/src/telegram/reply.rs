@@ -35,7 +35,7 @@ impl Bot {
 
     /// Sends an error to a user.
     pub(crate) async fn refuse(&self, user: i64, error: &ServiceError) {
-        self.send_document(user, &refusal(error), &Value::Null).await;
+        self.send_document(user, &reason(error), &Value::Null).await;
     }
 
     /// Sends a document without its secrets. The buttons go below its last message.
@@ -89,7 +89,7 @@ fn buttons(proposal: &Proposal) -> Value {
 }
 
 /// Renders an error: its text, its code and the fields that it names.
-fn refusal(error: &ServiceError) -> Document {
+fn reason(error: &ServiceError) -> Document {
     let code = error.code();
     let line = vec![
         Span::new(Style::Bad, &error.to_string()),

@@ -189,9 +189,9 @@ async fn an_outage_is_no_refusal_is_not_cached_and_never_a_stale_acceptance() {
         assert_eq!(it.verify().await, (Ok(()), 1), "{what}");
         it.clock.advance(MOMENT);
         for asked in [2, 3] {
-            let (verdict, count) = it.verify().await;
-            assert!(matches!(&verdict, Err(VerifyError::Unavailable(_))) && count >= asked, "{what}: {verdict:?}");
-            let error = verdict.unwrap_err();
+            let (decision, count) = it.verify().await;
+            assert!(matches!(&decision, Err(VerifyError::Unavailable(_))) && count >= asked, "{what}: {decision:?}");
+            let error = decision.unwrap_err();
             let told = format!("{error:?} {error}");
             assert!(!told.contains(SECRET) && !told.contains("hello"), "{told}");
         }
@@ -206,8 +206,8 @@ async fn a_gateway_that_is_silent_or_away_is_an_outage() {
     let silent = Server::start(Answer::Silence).await;
     for url in [silent.url.as_str(), "http://127.0.0.1:1"] {
         let verifier = Verifier::builder(url).timeout(Duration::from_millis(50)).build().unwrap();
-        let verdict = verifier.verify(SECRET).await;
-        assert!(matches!(&verdict, Err(VerifyError::Unavailable(ClientError::Unreachable(_)))), "{verdict:?}");
+        let decision = verifier.verify(SECRET).await;
+        assert!(matches!(&decision, Err(VerifyError::Unavailable(ClientError::Unreachable(_)))), "{decision:?}");
     }
 }
 
@@ -265,8 +265,8 @@ async fn callers_of_one_secret_share_a_request_and_its_outage() {
             }
             it.server.release();
         };
-        for (verdict, _) in tokio::join!(callers, release).0 {
-            assert_eq!(verdict, expected);
+        for (decision, _) in tokio::join!(callers, release).0 {
+            assert_eq!(decision, expected);
         }
         assert_eq!(it.server.count(), 1);
     }
@@ -283,7 +283,7 @@ async fn callers_of_one_secret_share_a_request_and_its_outage() {
         it.server.release();
     };
     let (verdicts, ()) = tokio::join!(others, release);
-    assert!(verdicts.iter().all(|verdict| matches!(verdict, Err(VerifyError::Unavailable(_)))), "{verdicts:?}");
+    assert!(verdicts.iter().all(|decision| matches!(decision, Err(VerifyError::Unavailable(_)))), "{verdicts:?}");
     assert_eq!(it.server.count(), 2, "one of each secret");
 }
 

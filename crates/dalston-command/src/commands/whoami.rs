@@ -19,13 +19,13 @@ impl Command for Whoami {
     const ROUTE: HttpRoute = HttpRoute::new(Method::Get, "/auth/me");
 
     fn ready(services: &Services, caller: &Caller) -> Option<Bytes> {
-        services.own_keys.card(caller.cached_key()?)
+        services.whoami.card(caller.cached_key()?)
     }
 
     async fn run(self, context: CommandContext<'_, Self::Right>) -> ServiceResult<CommandAnswer<Self::Output>> {
         let caller = context.permit.caller();
         if let Some(holder) = caller.cached_key() {
-            let used = context.services.own_keys.read(holder).await?;
+            let used = context.services.whoami.read(holder).await?;
             return Ok(CommandAnswer::new(KeyView::new(&used, context.services.keys.scopes()).into()));
         }
         Ok(CommandAnswer::new(CallerView::keyless(caller)))

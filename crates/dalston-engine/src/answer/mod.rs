@@ -50,11 +50,11 @@ pub(crate) struct TranscriptHead {
 /// them.
 pub(crate) fn document(
     file: &mut File,
-    desk: &Path,
+    work_dir: &Path,
     seconds: Option<f64>,
     relay: &mut FindingSink,
 ) -> Result<TranscriptHead, EngineError> {
-    let answer = EngineAnswer::scan(file, desk)?;
+    let answer = EngineAnswer::scan(file, work_dir)?;
     match answer.shape {
         DocumentShape::Nothing => Err(EngineError::Rejected(NOTHING, "there is no document in it".to_owned())),
         _ => answer.write_segments(file, seconds, relay),
@@ -64,11 +64,11 @@ pub(crate) fn document(
 /// Reads what a command wrote to standard output: JSON as [`document()`] reads it, or plain text.
 pub(crate) fn output(
     file: &mut File,
-    desk: &Path,
+    work_dir: &Path,
     seconds: Option<f64>,
     relay: &mut FindingSink,
 ) -> Result<TranscriptHead, EngineError> {
-    let answer = EngineAnswer::scan(file, desk)?;
+    let answer = EngineAnswer::scan(file, work_dir)?;
     match answer.shape {
         DocumentShape::Nothing => text(file, seconds, relay),
         _ => answer.write_segments(file, seconds, relay),
@@ -98,10 +98,10 @@ struct EngineAnswer {
 impl EngineAnswer {
     /// First pass: determines the shape of an answer and writes its words into a file. Returns an error when the answer
     /// is an error message or contains no transcript.
-    fn scan(file: &File, desk: &Path) -> Result<Self, EngineError> {
+    fn scan(file: &File, work_dir: &Path) -> Result<Self, EngineError> {
         let mut documents = Documents::of(file)?;
         let mut answer =
-            Self { shape: DocumentShape::Nothing, head: TranscriptHead::default(), words: WordFile::new(desk)? };
+            Self { shape: DocumentShape::Nothing, head: TranscriptHead::default(), words: WordFile::new(work_dir)? };
         let (mut other, mut detail) = (false, None);
         loop {
             let mut failed = None;

@@ -27,11 +27,11 @@ const PATHS: [(&str, Reader); 2] = [("file", document), ("standard output", outp
 fn read(reader: Reader, answer: &[u8]) -> Result<(TranscriptHead, Vec<Segment>), EngineError> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(answer).unwrap();
-    let desk = tempfile::tempdir().unwrap();
+    let work_dir = tempfile::tempdir().unwrap();
     let (_go, stop) = watch::channel(false);
     let mut kept = Kept::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let path = desk.path().to_owned();
+    let path = work_dir.path().to_owned();
     let work = move |relay: &mut FindingSink| reader(&mut file, &path, Some(10.0), relay);
     let (head, _) = runtime.block_on(relay(&mut kept, stop, work))?;
     Ok((head, kept.0))

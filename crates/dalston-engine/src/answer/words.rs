@@ -20,8 +20,8 @@ pub(super) struct WordFile {
 }
 
 impl WordFile {
-    pub(super) fn new(desk: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::new(tempfile::tempfile_in(desk)?), last: 0.0 })
+    pub(super) fn new(work_dir: &Path) -> io::Result<Self> {
+        Ok(Self { file: BufWriter::new(tempfile::tempfile_in(work_dir)?), last: 0.0 })
     }
 
     /// Writes a word. A word without times is placed at the end of the one before.

@@ -168,12 +168,12 @@ impl Blobs {
         spawn_blocking(move || WorkDir::new(&scratch)).await.map_err(io::Error::other)?
     }
 
-    /// Returns the path of a local file with the audio of a stored job. With a bucket, downloads it into `desk`.
-    pub(crate) async fn audio(&self, id: JobId, desk: &WorkDir) -> io::Result<PathBuf> {
+    /// Returns the path of a local file with the audio of a stored job. With a bucket, downloads it into `work_dir`.
+    pub(crate) async fn audio(&self, id: JobId, work_dir: &WorkDir) -> io::Result<PathBuf> {
         let blob = Blob::Audio(id);
         match &self.bucket {
             Some(bucket) => {
-                let path = desk.path().join("audio");
+                let path = work_dir.path().join("audio");
                 bucket.fetch(&blob, &path).await?;
                 Ok(path)
             }
@@ -181,14 +181,14 @@ impl Blobs {
         }
     }
 
-    /// Stores the transcript file `draft` under the lease that it was written under.
-    pub(crate) async fn publish(&self, draft: &Path, lease: &JobLease) -> io::Result<()> {
+    /// Stores the transcript file `writer` under the lease that it was written under.
+    pub(crate) async fn publish(&self, writer: &Path, lease: &JobLease) -> io::Result<()> {
         let blob = Blob::Transcript(lease.clone());
         if let Some(bucket) = &self.bucket {
-            return bucket.put(&blob, draft).await;
+            return bucket.put(&blob, writer).await;
         }
-        tokio::fs::File::open(draft).await?.sync_all().await?;
-        self.folder.rename(draft, &blob).await
+        tokio::fs::File::open(writer).await?.sync_all().await?;
+        self.folder.rename(writer, &blob).await
     }
 
     /// Opens the transcript that was written under this lease, for reading from the beginning. It stays readable when
@@ -198,8 +198,8 @@ impl Blobs {
         let Some(bucket) = &self.bucket else {
             return Ok(tokio::fs::File::open(self.folder.path(&blob)).await?.into_std().await);
         };
-        let desk = self.work_dir().await?;
-        let path = desk.path().join("transcript");
+        let work_dir = self.work_dir().await?;
+        let path = work_dir.path().join("transcript");
         bucket.fetch(&blob, &path).await?;
         Ok(tokio::fs::File::open(path).await?.into_std().await)
     }

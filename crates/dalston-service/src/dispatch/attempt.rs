@@ -1,6 +1,6 @@
 //! An attempt at a job: passes the audio to the engine, writes the transcript to a file, and stores the outcome.
 
-use super::{Dispatcher, LAST, length::metered, transcript_writer::TranscriptWriter};
+use super::{Dispatcher, STOP_TIMEOUT, length::metered, transcript_writer::TranscriptWriter};
 use crate::{
     blobs::{Blob, is_outage},
     job_notifier::{JobNotifier, RunningJob, StopReason},
@@ -20,9 +20,9 @@ use tokio::{
 /// Delay in seconds after each failed attempt. Attempts beyond the last entry use the last entry.
 const BACKOFF: [u64; 5] = [2, 8, 30, 120, 600];
 /// Retry interval for the store, and the initial back-off for the bucket. The latter doubles with each retry, up to
-/// [`LONGEST`].
-pub(super) const AGAIN: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_mins(1);
+/// [`MAX_BACKOFF`].
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
 /// Error messages for the client.
 const UNAVAILABLE: &str = "The engine is not available";
@@ -36,9 +36,9 @@ enum AttemptResult {
     /// The transcript is stored under the lease. The number is the milliseconds of audio to meter.
     Transcript(Summary, u64),
     /// Permanent failure: a retry cannot succeed.
-    Never(&'static str),
+    Permanent(&'static str),
     /// Temporary failure: a retry may succeed.
-    NotNow(&'static str),
+    Transient(&'static str),
     /// Failure because the process that did the work died.
     Died(&'static str),
     /// The attempt was stopped.
@@ -53,13 +53,13 @@ enum WorkSlot<'a> {
 
 /// The registration of a running job at the [`JobNotifier`]. Deregisters it on drop.
 struct RunEntry {
-    board: Arc<JobNotifier>,
+    job_notifier: Arc<JobNotifier>,
     run: Arc<RunningJob>,
 }
 
 impl Drop for RunEntry {
     fn drop(&mut self) {
-        self.board.end(&self.run);
+        self.job_notifier.end(&self.run);
     }
 }
 
@@ -67,8 +67,8 @@ impl Dispatcher {
     /// Runs a leased job and stores its outcome.
     pub(super) async fn attempt(self: Arc<Self>, leased: LeasedJob, run: Arc<RunningJob>) {
         let LeasedJob { job, deaths, reserved_ms, .. } = leased;
-        let place = RunEntry { board: self.board.clone(), run: run.clone() };
-        self.board.changed(job.id);
+        let place = RunEntry { job_notifier: self.job_notifier.clone(), run: run.clone() };
+        self.job_notifier.changed(job.id);
         tracing::debug!(
             event = "job.started",
             job = %job.id,
@@ -79,7 +79,7 @@ impl Dispatcher {
         let done = if self.is_orphan(&job).await {
             AttemptResult::Stopped(StopReason::Cancelled)
         } else {
-            match self.turn(deaths, &run).await {
+            match self.acquire_slot(deaths, &run).await {
                 Ok(_turn) => self.work(&job, reserved_ms, &run).await,
                 Err(why) => AttemptResult::Stopped(why),
             }
@@ -108,17 +108,17 @@ impl Dispatcher {
     }
 
     /// Waits for permission to run: beside other jobs, or alone on this node when an earlier attempt at this job died.
-    async fn turn(&self, deaths: u64, run: &RunningJob) -> Result<WorkSlot<'_>, StopReason> {
+    async fn acquire_slot(&self, deaths: u64, run: &RunningJob) -> Result<WorkSlot<'_>, StopReason> {
         let mut stop = run.stopping();
-        let turn = async {
+        let slot = async {
             match deaths {
-                0 => WorkSlot::Beside(self.turns.read().await),
-                _ => WorkSlot::Alone(self.turns.write().await),
+                0 => WorkSlot::Beside(self.exclusivity.read().await),
+                _ => WorkSlot::Alone(self.exclusivity.write().await),
             }
         };
         tokio::select! {
-            turn = turn => Ok(turn),
-            () = told(&mut stop) => Err(run.why().unwrap_or(StopReason::Stopping)),
+            slot = slot => Ok(slot),
+            () = wait_for_stop(&mut stop) => Err(run.why().unwrap_or(StopReason::ShuttingDown)),
         }
     }
 
@@ -128,39 +128,39 @@ impl Dispatcher {
             Ok(done) => done,
             Err(error) => {
                 tracing::error!(event = "job.files_failed", %error, job = %job.id, "could not open the files of a job");
-                AttemptResult::NotNow(UNREADABLE)
+                AttemptResult::Transient(UNREADABLE)
             }
         }
     }
 
     async fn transcribe(&self, job: &Job, reserved_ms: u64, run: &Arc<RunningJob>) -> io::Result<AttemptResult> {
-        let desk = self.blobs.work_dir().await?;
+        let work_dir = self.blobs.work_dir().await?;
         let mut stop = run.stopping();
-        let audio = match Self::through(run, || self.blobs.audio(job.id, &desk)).await {
+        let audio = match Self::retry_outage(run, || self.blobs.audio(job.id, &work_dir)).await {
             Ok(audio) => audio?,
             Err(why) => return Ok(AttemptResult::Stopped(why)),
         };
-        let mut over = pin!(sleep(self.terms.patience));
+        let mut over = pin!(sleep(self.config.patience));
         let prepared = async {
-            let most = self.most(job, reserved_ms).await;
-            self.measured(job, &audio, most).await.map(|about| (about, most))
+            let bound = self.audio_bound(job, reserved_ms).await;
+            self.probe_length(job, &audio, bound).await.map(|about| (about, bound))
         };
-        let (about, most) = tokio::select! {
+        let (about, bound) = tokio::select! {
             prepared = prepared => prepared?,
-            () = &mut over => return Ok(AttemptResult::NotNow(TOO_LONG)),
-            () = told(&mut stop) => return Ok(AttemptResult::Stopped(run.why().unwrap_or(StopReason::Stopping))),
+            () = &mut over => return Ok(AttemptResult::Transient(TOO_LONG)),
+            () = wait_for_stop(&mut stop) => return Ok(AttemptResult::Stopped(run.why().unwrap_or(StopReason::ShuttingDown))),
         };
-        if about.duration_seconds.is_some_and(|seconds| seconds > most.seconds) {
-            return Ok(AttemptResult::Never(most.exceeded));
+        if about.duration_seconds.is_some_and(|seconds| seconds > bound.seconds) {
+            return Ok(AttemptResult::Permanent(bound.exceeded));
         }
-        let path = desk.path().join("transcript");
-        let draft = create(path.clone(), run.clone()).await?;
+        let path = work_dir.path().join("transcript");
+        let writer = create(path.clone(), run.clone()).await?;
         let work = TranscriptionTask {
             audio,
-            desk: desk.path().to_owned(),
+            work_dir: work_dir.path().to_owned(),
             filename: job.filename.as_ref().map(FileName::as_str).map(str::to_owned),
             about,
-            most,
+            most: bound,
             model: job.model.clone(),
             language: job.language.clone(),
             options: job.options.clone(),
@@ -168,17 +168,17 @@ impl Dispatcher {
         let (heard, engine) = (stop.clone(), self.engine.clone());
         // The engine runs in its own task, so that a panic ends this job and nothing else.
         let mut task = tokio::spawn(async move {
-            let mut draft = draft;
-            let summary = engine.transcribe(&work, &mut draft, heard).await?;
-            Ok(spawn_blocking(move || draft.finish(summary)).await.map_err(io::Error::other)??)
+            let mut writer = writer;
+            let summary = engine.transcribe(&work, &mut writer, heard).await?;
+            Ok(spawn_blocking(move || writer.finish(summary)).await.map_err(io::Error::other)??)
         });
         let ended = tokio::select! {
             ended = &mut task => ended,
             () = &mut over => {
-                run.stop(StopReason::TooLong);
-                last(&mut task).await
+                run.stop(StopReason::TimedOut);
+                stop_or_abort(&mut task).await
             }
-            () = told(&mut stop) => last(&mut task).await,
+            () = wait_for_stop(&mut stop) => stop_or_abort(&mut task).await,
         };
         match &ended {
             Ok(Err(EngineError::Unavailable(_))) => self.breaker.record_failure(),
@@ -197,30 +197,30 @@ impl Dispatcher {
                 let publish = || self.blobs.publish(&path, &run.lease);
                 // A transcript that is complete is kept, even when its run is to stop.
                 let published = match why {
-                    None => Self::through(run, publish).await,
-                    Some(why) => timeout(LAST, publish()).await.map_err(|_| why),
+                    None => Self::retry_outage(run, publish).await,
+                    Some(why) => timeout(STOP_TIMEOUT, publish()).await.map_err(|_| why),
                 };
                 match published {
                     Ok(published) => published?,
                     Err(why) => return Ok(AttemptResult::Stopped(why)),
                 }
-                let audio_ms = metered(job, summary.duration, reserved_ms, most);
+                let audio_ms = metered(job, summary.duration, reserved_ms, bound);
                 Ok(AttemptResult::Transcript(summary, audio_ms))
             }
-            (Some(StopReason::TooLong), Err(_)) => Ok(AttemptResult::NotNow(TOO_LONG)),
+            (Some(StopReason::TimedOut), Err(_)) => Ok(AttemptResult::Transient(TOO_LONG)),
             (Some(why), Err(_)) => Ok(AttemptResult::Stopped(why)),
-            (None, Err(error)) => failed(job, error),
+            (None, Err(error)) => map_engine_error(job, error),
         }
     }
 
     /// Calls the bucket, and retries while it is unavailable, until it answers or the job is to stop.
     ///
     /// So an outage of the bucket costs a job neither an attempt nor its transcript.
-    async fn through<T, W>(run: &RunningJob, asked: impl Fn() -> W) -> Result<io::Result<T>, StopReason>
+    async fn retry_outage<T, W>(run: &RunningJob, asked: impl Fn() -> W) -> Result<io::Result<T>, StopReason>
     where
         W: Future<Output = io::Result<T>>,
     {
-        let (mut stop, mut pause) = (run.stopping(), AGAIN);
+        let (mut stop, mut pause) = (run.stopping(), RETRY_INTERVAL);
         let answered = async {
             loop {
                 match asked().await {
@@ -232,7 +232,7 @@ impl Dispatcher {
                             "a job waits for the blob store"
                         );
                         sleep(pause).await;
-                        pause = (pause * 2).min(LONGEST);
+                        pause = (pause * 2).min(MAX_BACKOFF);
                     }
                     answered => return answered,
                 }
@@ -240,31 +240,33 @@ impl Dispatcher {
         };
         tokio::select! {
             answered = answered => Ok(answered),
-            () = told(&mut stop) => Err(run.why().unwrap_or(StopReason::Stopping)),
+            () = wait_for_stop(&mut stop) => Err(run.why().unwrap_or(StopReason::ShuttingDown)),
         }
     }
 
     /// Returns the outcome to store; `None` when there is nothing to store.
     fn outcome(&self, deaths: u64, lease: &JobLease, done: AttemptResult) -> Option<JobOutcome> {
-        let attempts = u64::from(self.terms.attempts.get());
+        let attempts = u64::from(self.config.attempts.get());
         let has_more = lease.fence < attempts;
         let waits = usize::try_from(lease.fence).unwrap_or(usize::MAX).saturating_sub(1).min(BACKOFF.len() - 1);
         match done {
             AttemptResult::Transcript(summary, audio_ms) => {
                 Some(JobOutcome::Completed { result: views::stored(&summary, lease.fence), audio_ms })
             }
-            AttemptResult::Stopped(StopReason::TooLong) => self.outcome(deaths, lease, AttemptResult::NotNow(TOO_LONG)),
-            AttemptResult::NotNow(error) if has_more => {
+            AttemptResult::Stopped(StopReason::TimedOut) => {
+                self.outcome(deaths, lease, AttemptResult::Transient(TOO_LONG))
+            }
+            AttemptResult::Transient(error) if has_more => {
                 Some(JobOutcome::Retry { error: error.to_owned(), after: Duration::from_secs(BACKOFF[waits]) })
             }
-            AttemptResult::NotNow(error) | AttemptResult::Never(error) => {
+            AttemptResult::Transient(error) | AttemptResult::Permanent(error) => {
                 Some(JobOutcome::Failed { error: error.to_owned() })
             }
             AttemptResult::Died(error) => Some(outcome_of_death(deaths, lease.fence, attempts, error)),
             AttemptResult::Stopped(StopReason::Lost) => None,
             AttemptResult::Stopped(StopReason::Cancelled) => Some(JobOutcome::Cancelled),
             // The job is handed back, even after its last attempt: the attempt did not fail.
-            AttemptResult::Stopped(StopReason::Stopping) => {
+            AttemptResult::Stopped(StopReason::ShuttingDown) => {
                 Some(JobOutcome::Retry { error: STOPPED.to_owned(), after: Duration::ZERO })
             }
         }
@@ -282,8 +284,8 @@ impl Dispatcher {
             );
             tokio::select! {
                 // Shutdown: one last retry. If it fails, the lease expires and another node takes the job.
-                () = self.board.stopped() => {
-                    sleep(AGAIN).await;
+                () = self.job_notifier.stopped() => {
+                    sleep(RETRY_INTERVAL).await;
                     if let Err(error) = self.try_finish(lease, outcome).await {
                         tracing::warn!(
                             event = "job.finish_failed",
@@ -294,7 +296,7 @@ impl Dispatcher {
                     }
                     return;
                 }
-                () = sleep(AGAIN) => {}
+                () = sleep(RETRY_INTERVAL) => {}
             }
         }
     }
@@ -326,7 +328,7 @@ impl Dispatcher {
                     self.discard(lease, outcome).await;
                 }
             }
-            FinishJobOutcome::Lost => self.lost(lease, outcome).await,
+            FinishJobOutcome::Lost => self.handle_lost_lease(lease, outcome).await,
         }
         Ok(())
     }
@@ -335,7 +337,7 @@ impl Dispatcher {
     ///
     /// An earlier `finish_job` of this attempt may have succeeded and only its reply been lost. So this reads the job
     /// before it deletes the transcript.
-    async fn lost(&self, lease: &JobLease, outcome: &JobOutcome) {
+    async fn handle_lost_lease(&self, lease: &JobLease, outcome: &JobOutcome) {
         match self.store.job(&lease.tenant, lease.job).await {
             Ok(job) => {
                 if job.as_ref().and_then(views::fence) != Some(lease.fence) {
@@ -381,14 +383,14 @@ async fn create(path: PathBuf, run: Arc<RunningJob>) -> io::Result<TranscriptWri
 }
 
 /// Waits until the job is to stop.
-async fn told(stop: &mut watch::Receiver<bool>) {
+async fn wait_for_stop(stop: &mut watch::Receiver<bool>) {
     // The caller holds the running job and with it the sender, so `wait_for` cannot fail.
     let _ = stop.wait_for(|stopping| *stopping).await;
 }
 
-/// Waits up to [`LAST`] for a task that was signalled to stop, then aborts it.
-async fn last<T>(task: &mut JoinHandle<T>) -> Result<T, tokio::task::JoinError> {
-    if let Ok(ended) = timeout(LAST, &mut *task).await {
+/// Waits up to [`STOP_TIMEOUT`] for a task that was signalled to stop, then aborts it.
+async fn stop_or_abort<T>(task: &mut JoinHandle<T>) -> Result<T, tokio::task::JoinError> {
+    if let Ok(ended) = timeout(STOP_TIMEOUT, &mut *task).await {
         return ended;
     }
     task.abort();
@@ -396,13 +398,13 @@ async fn last<T>(task: &mut JoinHandle<T>) -> Result<T, tokio::task::JoinError> 
 }
 
 /// Maps an error of the engine to the result of the attempt.
-fn failed(job: &Job, error: EngineError) -> io::Result<AttemptResult> {
+fn map_engine_error(job: &Job, error: EngineError) -> io::Result<AttemptResult> {
     tracing::warn!(event = "job.attempt_failed", %error, job = %job.id, "an attempt at a job failed");
     match error {
-        EngineError::Rejected(text, _) => Ok(AttemptResult::Never(text)),
+        EngineError::Rejected(text, _) => Ok(AttemptResult::Permanent(text)),
         EngineError::Died(text, _) => Ok(AttemptResult::Died(text)),
-        EngineError::Unavailable(_) => Ok(AttemptResult::NotNow(UNAVAILABLE)),
-        EngineError::Stopped => Ok(AttemptResult::NotNow(BROKEN)),
+        EngineError::Unavailable(_) => Ok(AttemptResult::Transient(UNAVAILABLE)),
+        EngineError::Stopped => Ok(AttemptResult::Transient(BROKEN)),
         EngineError::Io(error) => Err(error),
     }
 }

@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-/// How long the breaker is open after the first failure. Each further failure doubles it, up to [`LONGEST`].
+/// How long the breaker is open after the first failure. Each further failure doubles it, up to [`MAX_BACKOFF`].
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_mins(1);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
 /// Closed while the engine answers, open for some time after a failure, then half-open until the engine answers.
 pub(super) struct CircuitBreaker {
@@ -41,7 +41,7 @@ impl CircuitBreaker {
         if state.open_until.is_some_and(|until| now < until) {
             return;
         }
-        let open_for = FIRST.saturating_mul(1_u32.checked_shl(state.failures).unwrap_or(u32::MAX)).min(LONGEST);
+        let open_for = FIRST.saturating_mul(1_u32.checked_shl(state.failures).unwrap_or(u32::MAX)).min(MAX_BACKOFF);
         state.failures = state.failures.saturating_add(1);
         state.open_until = Some(now + open_for);
         drop(state);

@@ -1,6 +1,6 @@
 //! The length of a job's audio: how much may be transcribed, and how much is metered.
 
-use super::{Dispatcher, attempt::AGAIN};
+use super::{Dispatcher, attempt::RETRY_INTERVAL};
 use dalston_engine::{AudioBound, DAY_IS_OVER, TOO_DENSE, TOO_LONG, most_seconds};
 use dalston_store::StoreResult;
 use dalston_work::{Audio, Job, QuotaKind, QuotaOwner};
@@ -8,17 +8,17 @@ use std::{io, path::Path};
 use tokio::{fs::File, time::sleep};
 
 /// Files up to this size in bytes were counted completely at upload.
-const COUNTED: u64 = 64 * 1024 * 1024;
+const COUNTED_BYTES: u64 = 64 * 1024 * 1024;
 /// Tolerance by which audio may exceed the length that was reserved for it: 1 %, plus one second.
-const SLACK: f64 = 1.01;
-const SLACK_SECONDS: f64 = 1.0;
+const TOLERANCE: f64 = 1.01;
+const TOLERANCE_SECONDS: f64 = 1.0;
 
 impl Dispatcher {
     /// Returns the maximum length of a job's audio: the least of the operator's limit, what a file of its size can
     /// hold, and what is left of the day's quota.
     ///
     /// Retries while the store is unavailable: an outage neither fails a job nor lifts its limit.
-    pub(super) async fn most(&self, job: &Job, reserved_ms: u64) -> AudioBound {
+    pub(super) async fn audio_bound(&self, job: &Job, reserved_ms: u64) -> AudioBound {
         let left = loop {
             match self.left(job).await {
                 Ok(left) => break left,
@@ -29,13 +29,13 @@ impl Dispatcher {
                         job = %job.id,
                         "could not look up the audio left of the day"
                     );
-                    sleep(AGAIN).await;
+                    sleep(RETRY_INTERVAL).await;
                 }
             }
         };
-        let day = left.map(|left| allowed(job.audio.duration_seconds, reserved_ms, left));
+        let day = left.map(|left| allowed_seconds(job.audio.duration_seconds, reserved_ms, left));
         let limits = [
-            Some(AudioBound { seconds: f64::from(self.terms.max_audio_seconds), exceeded: TOO_LONG }),
+            Some(AudioBound { seconds: f64::from(self.config.max_audio_seconds), exceeded: TOO_LONG }),
             Some(AudioBound { seconds: most_seconds(job.size_bytes), exceeded: TOO_DENSE }),
             day.map(|seconds| AudioBound { seconds, exceeded: DAY_IS_OVER }),
         ];
@@ -49,12 +49,12 @@ impl Dispatcher {
     /// Returns the properties of the job's audio.
     ///
     /// Counts its length, unless that was done at upload. The length is `None` when it cannot be counted.
-    pub(super) async fn measured(&self, job: &Job, audio: &Path, most: AudioBound) -> io::Result<Audio> {
-        if job.audio.duration_seconds.is_some() && job.size_bytes <= COUNTED {
+    pub(super) async fn probe_length(&self, job: &Job, audio: &Path, bound: AudioBound) -> io::Result<Audio> {
+        if job.audio.duration_seconds.is_some() && job.size_bytes <= COUNTED_BYTES {
             return Ok(job.audio.clone());
         }
         let file = File::open(audio).await?.into_std().await;
-        let duration_seconds = self.decoders.count(file, most.seconds).await.unwrap_or_else(|error| {
+        let duration_seconds = self.decoders.count(file, bound.seconds).await.unwrap_or_else(|error| {
             tracing::warn!(event = "job.count_failed", %error, job = %job.id, "could not count the audio of a job");
             None
         });
@@ -68,10 +68,10 @@ impl Dispatcher {
         let key = account.key.map(|key| QuotaOwner::Key(account.tenant.clone(), key));
         let mut least = None;
         for subject in key.into_iter().chain([QuotaOwner::Tenant(account.tenant)]) {
-            let Some(most) = self.store.quota(&subject).await?.limit(QuotaKind::Seconds) else { continue };
+            let Some(limit) = self.store.quota(&subject).await?.limit(QuotaKind::Seconds) else { continue };
             let days = self.store.metered(&subject, account.day).await?;
             let used = days.iter().find(|day| day.day == account.day).map_or(0, |day| day.jobs_ms + day.streams_ms);
-            let left = (u64::from(most) * 1_000).saturating_sub(used);
+            let left = (u64::from(limit) * 1_000).saturating_sub(used);
             least = Some(least.map_or(left, |least: u64| least.min(left)));
         }
         Ok(least)
@@ -80,23 +80,23 @@ impl Dispatcher {
 
 /// Returns the milliseconds of audio to meter for a completed job. `length` is the length in seconds of its result.
 ///
-/// When neither the upload nor the engine stated a length, this is the reservation, limited by `most`: an engine that
+/// When neither the upload nor the engine stated a length, this is the reservation, limited by `bound`: an engine that
 /// reports no times must not grant unlimited audio.
-pub(super) fn metered(job: &Job, length: Option<f64>, reserved_ms: u64, most: AudioBound) -> u64 {
+pub(super) fn metered(job: &Job, length: Option<f64>, reserved_ms: u64, bound: AudioBound) -> u64 {
     match (length, job.audio.duration_seconds) {
-        (None, None) => reserved_ms.min(millis(most.seconds).unwrap_or_default()),
+        (None, None) => reserved_ms.min(millis(bound.seconds).unwrap_or_default()),
         (length, _) => length.and_then(millis).unwrap_or_else(|| job.audio_ms()),
     }
 }
 
 /// Returns the seconds that a job may use of its day. `left_ms` is what is left beyond its reservation `reserved_ms`.
 ///
-/// `told` is the length that the file stated. That may be slightly off, hence the tolerance. When the file stated none,
+/// `stated` is the length that the file stated. That may be slightly off, hence the tolerance. When the file stated none,
 /// the whole rest of the day was reserved.
-fn allowed(told: Option<f64>, reserved_ms: u64, left_ms: u64) -> f64 {
+fn allowed_seconds(stated: Option<f64>, reserved_ms: u64, left_ms: u64) -> f64 {
     let day = seconds(reserved_ms.saturating_add(left_ms));
-    match told {
-        Some(_) => day.max(seconds(reserved_ms) * SLACK + SLACK_SECONDS),
+    match stated {
+        Some(_) => day.max(seconds(reserved_ms) * TOLERANCE + TOLERANCE_SECONDS),
         None => day,
     }
 }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_job_may_have_what_was_reserved_for_it_and_what_is_left_of_the_day() {
         // (stated length, milliseconds reserved, milliseconds left, seconds allowed)
-        for (told, reserved, left, may) in [
+        for (stated, reserved, left, may) in [
             (None, 6_000, 0, 6.0),
             (None, 6_000, 4_000, 10.0),
             // The limit was set after the upload.
@@ -132,7 +132,7 @@ mod tests {
             (Some(0.5), 500, 0, 1.505),
             (None, u64::MAX, 1, seconds(u64::MAX)),
         ] {
-            assert!((allowed(told, reserved, left) - may).abs() < 1e-6, "{told:?} {reserved} {left}");
+            assert!((allowed_seconds(stated, reserved, left) - may).abs() < 1e-6, "{stated:?} {reserved} {left}");
         }
     }
 }

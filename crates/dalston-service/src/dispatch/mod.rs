@@ -34,11 +34,11 @@ use tokio::{
 /// Lifetime of a lease without a heartbeat.
 const TTL: Duration = Duration::from_secs(30);
 /// Interval of heartbeats. A heartbeat also reports that a job was cancelled on another node.
-const BEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Time that running jobs have at shutdown to finish. After it they are stopped and handed back.
-const GRACE: Duration = Duration::from_secs(10);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// Time that an engine has to stop after the stop signal.
-const LAST: Duration = Duration::from_secs(5);
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Configuration of the dispatcher: concurrency, attempts and limits.
 #[derive(Debug, Clone)]
@@ -68,9 +68,9 @@ impl DispatcherConfig {
     /// `running` has the tenant of each job that runs on this node, `room` is the number of jobs that it can take. The
     /// returned number is at most `room`, and at most the smallest non-zero share that a tenant has left: even if all
     /// leased jobs belong to that tenant, it does not exceed its share.
-    fn next(&self, crowd: &TenantPresence, running: Vec<TenantId>, room: u32) -> (u32, Vec<TenantId>) {
+    fn next(&self, tenant_presence: &TenantPresence, running: Vec<TenantId>, room: u32) -> (u32, Vec<TenantId>) {
         let per_node = usize::try_from(self.per_node).unwrap_or(usize::MAX);
-        let share = crowd.share(per_node);
+        let share = tenant_presence.share(per_node);
         let mut counts: HashMap<TenantId, usize> = HashMap::new();
         for tenant in running {
             *counts.entry(tenant).or_default() += 1;
@@ -103,53 +103,64 @@ pub struct DispatcherReport {
 pub(crate) struct DispatcherParts {
     pub(crate) store: SharedWorkStorage,
     pub(crate) blobs: Arc<Blobs>,
-    pub(crate) board: Arc<JobNotifier>,
-    pub(crate) crowd: Arc<TenantPresence>,
+    pub(crate) job_notifier: Arc<JobNotifier>,
+    pub(crate) tenant_presence: Arc<TenantPresence>,
     pub(crate) deliveries: Arc<DeliveryRunner>,
     pub(crate) decoders: Arc<Decoders>,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: SharedClock,
     pub(crate) entropy: SharedEntropy,
-    pub(crate) terms: DispatcherConfig,
+    pub(crate) config: DispatcherConfig,
 }
 
 /// Leases jobs from the queue and runs them on the engine.
 pub struct Dispatcher {
     store: SharedWorkStorage,
     blobs: Arc<Blobs>,
-    board: Arc<JobNotifier>,
-    crowd: Arc<TenantPresence>,
+    job_notifier: Arc<JobNotifier>,
+    tenant_presence: Arc<TenantPresence>,
     deliveries: Arc<DeliveryRunner>,
     decoders: Arc<Decoders>,
     engine: Arc<dyn Engine>,
     clock: SharedClock,
     entropy: SharedEntropy,
-    terms: DispatcherConfig,
+    config: DispatcherConfig,
     breaker: CircuitBreaker,
     /// Held for reading by each attempt, and for writing by one that must run alone because an earlier attempt at its
     /// job died.
-    turns: RwLock<()>,
+    exclusivity: RwLock<()>,
     /// When the queue was last polled, and whether the poll succeeded.
     asked: Mutex<Option<(Timestamp, bool)>>,
 }
 
 impl Dispatcher {
     pub(crate) fn new(parts: DispatcherParts) -> Arc<Self> {
-        let DispatcherParts { store, blobs, board, crowd, deliveries, decoders, engine, clock, entropy, terms } = parts;
-        let (breaker, turns, asked) = (CircuitBreaker::new(clock.clone()), RwLock::default(), Mutex::default());
-        Arc::new(Self {
+        let DispatcherParts {
             store,
             blobs,
-            board,
-            crowd,
+            job_notifier,
+            tenant_presence,
             deliveries,
             decoders,
             engine,
             clock,
             entropy,
-            terms,
+            config,
+        } = parts;
+        let (breaker, exclusivity, asked) = (CircuitBreaker::new(clock.clone()), RwLock::default(), Mutex::default());
+        Arc::new(Self {
+            store,
+            blobs,
+            job_notifier,
+            tenant_presence,
+            deliveries,
+            decoders,
+            engine,
+            clock,
+            entropy,
+            config,
             breaker,
-            turns,
+            exclusivity,
             asked,
         })
     }
@@ -158,8 +169,8 @@ impl Dispatcher {
     pub async fn run(self: Arc<Self>) {
         tokio::select! {
             () = self.lease() => {}
-            () = self.beat() => {}
-            () = self.keep_order() => {}
+            () = self.renew_leases() => {}
+            () = self.maintain_queue() => {}
         }
     }
 
@@ -192,8 +203,8 @@ impl Dispatcher {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         DispatcherReport {
             engine: self.engine.kind().to_owned(),
-            running: self.board.count(),
-            most: self.terms.per_node,
+            running: self.job_notifier.count(),
+            most: self.config.per_node,
             state: asked.map(|(_, answered)| if answered { "ok" } else { "behind" }.to_owned()),
             asked_at: asked.map(|(at, _)| at),
         }
@@ -202,33 +213,33 @@ impl Dispatcher {
     /// Leases jobs whenever there is room and a job may be available.
     async fn lease(self: &Arc<Self>) {
         let mut attempts = JoinSet::new();
-        while !self.board.is_stopping() {
+        while !self.job_notifier.is_stopping() {
             self.fill(&mut attempts).await;
             while attempts.try_join_next().is_some() {}
             tokio::select! {
                 biased;
-                () = self.board.stopped() => {}
-                () = self.board.wait_for_job() => {}
-                () = sleep(self.jittered(self.terms.poll)) => {}
+                () = self.job_notifier.stopped() => {}
+                () = self.job_notifier.wait_for_job() => {}
+                () = sleep(self.jittered(self.config.poll)) => {}
             }
         }
-        if timeout(GRACE, ended(&mut attempts)).await.is_err() {
-            for run in self.board.running() {
-                run.stop(StopReason::Stopping);
+        if timeout(SHUTDOWN_GRACE, ended(&mut attempts)).await.is_err() {
+            for run in self.job_notifier.running() {
+                run.stop(StopReason::ShuttingDown);
             }
             // A job that does not stop either is taken by another node when its lease has expired.
-            let _ = timeout(LAST + LAST, ended(&mut attempts)).await;
+            let _ = timeout(STOP_TIMEOUT + STOP_TIMEOUT, ended(&mut attempts)).await;
         }
     }
 
     /// Starts as many attempts as there is room for. A tenant that has used up its share of this node is skipped.
     async fn fill(self: &Arc<Self>, attempts: &mut JoinSet<()>) {
-        let busy = u32::try_from(self.board.count()).unwrap_or(u32::MAX);
-        let mut room = self.terms.per_node.min(self.breaker.allowed_concurrency()).saturating_sub(busy);
+        let busy = u32::try_from(self.job_notifier.count()).unwrap_or(u32::MAX);
+        let mut room = self.config.per_node.min(self.breaker.allowed_concurrency()).saturating_sub(busy);
         // While a job runs alone or waits to do so, this node leases no others: other nodes take them.
-        while room > 0 && self.turns.try_read().is_ok() {
-            let (limit, but) = self.terms.next(&self.crowd, self.board.tenants(), room);
-            let asked = JobLeaseRequest { limit, per_tenant: self.terms.per_tenant, but, ttl: TTL };
+        while room > 0 && self.exclusivity.try_read().is_ok() {
+            let (limit, but) = self.config.next(&self.tenant_presence, self.job_notifier.tenants(), room);
+            let asked = JobLeaseRequest { limit, per_tenant: self.config.per_tenant, but, ttl: TTL };
             let leased = self.store.lease_jobs(&asked).await;
             let answered = leased.is_ok();
             *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((self.clock.now(), answered));
@@ -242,19 +253,19 @@ impl Dispatcher {
             let taken = u32::try_from(leased.len()).unwrap_or(u32::MAX);
             room = if taken < limit { 0 } else { room.saturating_sub(taken) };
             for leased in leased {
-                let run = self.board.begin(leased.lease.clone());
+                let run = self.job_notifier.begin(leased.lease.clone());
                 attempts.spawn(self.clone().attempt(leased, run));
             }
         }
     }
 
     /// Renews the leases of this node, and stops the jobs that were cancelled or whose lease is lost.
-    async fn beat(&self) {
-        let mut beats = interval(BEAT);
+    async fn renew_leases(&self) {
+        let mut beats = interval(HEARTBEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beats.tick().await;
-            let runs = self.board.running();
+            let runs = self.job_notifier.running();
             if runs.is_empty() {
                 continue;
             }
@@ -269,7 +280,7 @@ impl Dispatcher {
             };
             for (run, answer) in runs.iter().zip(answers) {
                 match answer {
-                    HeartbeatOutcome::Held => self.board.changed(run.lease.job),
+                    HeartbeatOutcome::Held => self.job_notifier.changed(run.lease.job),
                     HeartbeatOutcome::Cancelling => run.stop(StopReason::Cancelled),
                     HeartbeatOutcome::Lost => run.stop(StopReason::Lost),
                 }

@@ -25,12 +25,12 @@ impl Dispatcher {
     }
 
     /// Reclaims expired leases every 10 seconds, and cancels the queued jobs of a key when it is revoked.
-    pub(super) async fn keep_order(&self) {
+    pub(super) async fn maintain_queue(&self) {
         let mut rounds = interval(RECLAIM);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let kept = tokio::select! {
-                () = self.board.orphans() => self.cancel_orphans().await,
+                () = self.job_notifier.orphans() => self.cancel_orphans().await,
                 _ = rounds.tick() => self.reclaim().await,
             };
             if let Err(error) = kept {
@@ -41,7 +41,7 @@ impl Dispatcher {
 
     /// Reclaims jobs from lost nodes.
     async fn reclaim(&self) -> ServiceResult<()> {
-        let attempts = u64::from(self.terms.attempts.get());
+        let attempts = u64::from(self.config.attempts.get());
         loop {
             let moved = self.store.reclaim_jobs(attempts, LOST, self.clock.now(), BATCH).await?;
             for job in &moved {
@@ -52,8 +52,8 @@ impl Dispatcher {
                     status = %job.status,
                     "reclaimed a job whose lease expired"
                 );
-                self.board.changed(job.id);
-                self.board.job_available();
+                self.job_notifier.changed(job.id);
+                self.job_notifier.job_available();
                 self.deliveries.wake();
             }
             if moved.len() < BATCH as usize {
@@ -73,7 +73,7 @@ impl Dispatcher {
                     tenant = %job.tenant,
                     "cancelled a job whose key is revoked"
                 );
-                self.board.changed(job.id);
+                self.job_notifier.changed(job.id);
                 self.deliveries.wake();
             }
             if cancelled.len() < BATCH as usize {
@@ -86,7 +86,7 @@ impl Dispatcher {
     async fn purge_expired(&self) -> ServiceResult<()> {
         loop {
             let now = self.clock.now();
-            let expired = self.store.expired_jobs(self.terms.retention_days, now, BATCH).await?;
+            let expired = self.store.expired_jobs(self.config.retention_days, now, BATCH).await?;
             let mut deleted = 0;
             for job in &expired {
                 let entry = AuditEntry {

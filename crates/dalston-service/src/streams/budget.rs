@@ -7,12 +7,12 @@ use dalston_work::{AudioAmount, NewSession, ReserveOutcome, SharedWorkStorage, U
 
 /// Size of a reservation, in milliseconds of audio. A gateway that crashes leaves at most this much reserved and
 /// unused.
-const SLICE: u64 = 10_000;
+const RESERVATION_MS: u64 = 10_000;
 /// Milliseconds of audio that a failed reservation allows without one, while the store is unavailable.
 ///
 /// The reservation is tried again once they are used. An outage closes no stream: the actual amount is settled at the
 /// end.
-const CREDIT: u64 = 60_000;
+const OUTAGE_CREDIT_MS: u64 = 60_000;
 
 /// The audio that a stream may still send.
 pub(super) struct Budget {
@@ -41,7 +41,7 @@ impl Budget {
             of: UsageSource::Streams,
         };
         let mut budget = Self { store, account, config: config.clone(), bytes: 0, reserved: 0, allowed: 0 };
-        match budget.store.reserve_audio(&budget.account, AudioAmount::UpTo(SLICE)).await? {
+        match budget.store.reserve_audio(&budget.account, AudioAmount::UpTo(RESERVATION_MS)).await? {
             ReserveOutcome::Granted(millis) => {
                 budget.reserved = millis;
                 budget.allowed = millis;
@@ -56,7 +56,7 @@ impl Budget {
         let wanted = self.bytes.saturating_add(bytes as u64);
         let millis = self.config.millis(wanted);
         while millis > self.allowed {
-            let slice = SLICE.max(millis - self.allowed);
+            let slice = RESERVATION_MS.max(millis - self.allowed);
             match self.store.reserve_audio(&self.account, AudioAmount::UpTo(slice)).await {
                 Ok(ReserveOutcome::Granted(millis)) => {
                     self.reserved += millis;
@@ -76,7 +76,7 @@ impl Budget {
                         %error,
                         "could not reserve audio: it passes unreserved"
                     );
-                    self.allowed += CREDIT.max(slice);
+                    self.allowed += OUTAGE_CREDIT_MS.max(slice);
                 }
             }
         }

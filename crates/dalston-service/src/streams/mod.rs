@@ -44,7 +44,7 @@ pub struct Streams {
     store: SharedWorkStorage,
     gate: Arc<Gate>,
     router: Router,
-    crowd: Arc<TenantPresence>,
+    tenant_presence: Arc<TenantPresence>,
     clock: SharedClock,
     entropy: SharedEntropy,
     open: Mutex<HashMap<SessionId, OpenStream>>,
@@ -57,12 +57,21 @@ impl Streams {
         store: SharedWorkStorage,
         gate: Arc<Gate>,
         parts: RouterParts,
-        crowd: Arc<TenantPresence>,
+        tenant_presence: Arc<TenantPresence>,
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Arc<Self> {
-        let router = Router::new(store.clone(), parts, crowd.clone(), clock.clone());
-        Arc::new(Self { store, gate, router, crowd, clock, entropy, open: Mutex::default(), left: Mutex::default() })
+        let router = Router::new(store.clone(), parts, tenant_presence.clone(), clock.clone());
+        Arc::new(Self {
+            store,
+            gate,
+            router,
+            tenant_presence,
+            clock,
+            entropy,
+            open: Mutex::default(),
+            left: Mutex::default(),
+        })
     }
 
     /// Opens a stream for the caller. Returns `None` when no worker has a free slot.
@@ -79,7 +88,7 @@ impl Streams {
             key: permit.actor().key(),
             model: config.model.clone(),
             language: config.language.clone(),
-            is_one_of_several: self.crowd.is_several(),
+            is_one_of_several: self.tenant_presence.is_several(),
         };
         let budget = Budget::open(self.store.clone(), &asked, config, now).await?;
         let (end, ending) = watch::channel(None);
@@ -112,7 +121,7 @@ impl Streams {
                     renew(open, &caller.principal());
                 }
             }),
-            Err(RejectionReason::InvalidCredential) => self.change(id, |open| tell(open, CloseReason::KeyEnded)),
+            Err(RejectionReason::InvalidCredential) => self.change(id, |open| tell(open, CloseReason::KeyInvalid)),
             Err(RejectionReason::InsufficientScope(_)) => self.change(id, |open| tell(open, CloseReason::ScopeLost)),
             Err(outage) => return Err(outage.into()),
         }
@@ -124,16 +133,16 @@ impl Streams {
         for open in self.open().values_mut().filter(|open| open.principal.actor == change.actor) {
             match &change.now {
                 Some(principal) => renew(open, principal),
-                None => tell(open, CloseReason::KeyEnded),
+                None => tell(open, CloseReason::KeyInvalid),
             }
         }
     }
 
     /// Closes the streams whose principal has expired or whose session limit is reached.
     pub fn expire(&self, now: Timestamp) {
-        self.end(CloseReason::KeyEnded, |open| open.principal.expires.is_some_and(|at| at <= now));
+        self.end(CloseReason::KeyInvalid, |open| open.principal.expires.is_some_and(|at| at <= now));
         let passed = self.clock.monotonic();
-        self.end(CloseReason::TimeUp, |open| open.ends_at.is_some_and(|at| at <= passed));
+        self.end(CloseReason::SessionLimit, |open| open.ends_at.is_some_and(|at| at <= passed));
     }
 
     /// Closes all streams, because the gateway is shutting down.
@@ -147,8 +156,8 @@ impl Streams {
     }
 
     /// Returns the number of streams of all tenants that the built-in worker serves, and its capacity.
-    pub fn own_load(&self) -> (usize, usize) {
-        self.router.own_load()
+    pub fn builtin_load(&self) -> (usize, usize) {
+        self.router.builtin_load()
     }
 
     /// Runs the periodic work; to be called every second.
@@ -168,7 +177,7 @@ impl Streams {
         for lost in self.router.renew(&open).await? {
             if let Some(open) = self.open().get(&lost) {
                 tracing::warn!(event = "stream.slot_expired", session = %lost, "the slot of a session expired");
-                tell(open, CloseReason::SlotLost);
+                tell(open, CloseReason::SlotExpired);
             }
         }
         self.router.register().await?;
@@ -230,10 +239,11 @@ fn renew(open: &mut OpenStream, now: &Principal) {
     open.principal = Principal { kind: open.principal.kind, ..now.clone() };
 }
 
-/// Requests a stream to close. The first reason is kept, except that [`CloseReason::TimeUp`] is replaced by any other.
+/// Requests a stream to close. The first reason is kept, except that [`CloseReason::SessionLimit`] is replaced by any other.
 fn tell(open: &OpenStream, ending: CloseReason) {
     open.end.send_if_modified(|told| {
-        let changes = told.is_none_or(|before| before == CloseReason::TimeUp && ending != CloseReason::TimeUp);
+        let changes =
+            told.is_none_or(|before| before == CloseReason::SessionLimit && ending != CloseReason::SessionLimit);
         if changes {
             *told = Some(ending);
         }

@@ -84,11 +84,11 @@ impl Router {
     pub(super) fn new(
         store: SharedWorkStorage,
         parts: RouterParts,
-        crowd: Arc<TenantPresence>,
+        tenant_presence: Arc<TenantPresence>,
         clock: SharedClock,
     ) -> Self {
         let RouterParts { own, own_streams, fixed } = parts;
-        let places = Shares::new(usize::try_from(own_streams).unwrap_or(usize::MAX), crowd);
+        let places = Shares::new(usize::try_from(own_streams).unwrap_or(usize::MAX), tenant_presence);
         Self { store, own, places, fixed, clock, kept: Mutex::default(), dead: Mutex::default() }
     }
 
@@ -141,7 +141,7 @@ impl Router {
     }
 
     /// Returns the number of places of the built-in worker that are taken, and their total number.
-    pub(super) fn own_load(&self) -> (usize, usize) {
+    pub(super) fn builtin_load(&self) -> (usize, usize) {
         (self.places.count(), self.places.most())
     }
 

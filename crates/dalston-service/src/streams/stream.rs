@@ -14,13 +14,13 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
     /// The key was revoked or disabled, or has expired.
-    KeyEnded,
+    KeyInvalid,
     /// The key no longer has the scope `realtime`.
     ScopeLost,
     /// The stream has lasted as long as its ticket allows.
-    TimeUp,
+    SessionLimit,
     /// The slot has expired: this node did not reach the store in time.
-    SlotLost,
+    SlotExpired,
     /// The gateway is shutting down.
     Stopping,
 }

@@ -13,7 +13,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The counter, one key to count, and a node.
 #[derive(Clone)]
 struct Counter {
-    hand: StoreHandle,
+    handle: StoreHandle,
     limits: Arc<dyn LimitStore>,
     key: KeyId,
     node: NodeId,
@@ -21,11 +21,11 @@ struct Counter {
 
 impl Counter {
     fn of(fixture: &Fixture) -> Self {
-        let hand = StoreHandle::of(fixture);
+        let handle = StoreHandle::of(fixture);
         let Some(limits) = fixture.limits.clone() else { panic!("the engine has no shared counter") };
-        hand.clock.advance(Duration::from_micros(50_001));
-        let node = NodeId::new(hand.now(), &OsEntropy).unwrap();
-        Self { key: hand.key_id(), hand, limits, node }
+        handle.clock.advance(Duration::from_micros(50_001));
+        let node = NodeId::new(handle.now(), &OsEntropy).unwrap();
+        Self { key: handle.key_id(), handle, limits, node }
     }
 
     /// Reports seconds: the number of each, its age in slots and its units.
@@ -50,7 +50,7 @@ pub async fn what_a_node_admitted_alone_counts(fixture: &Fixture) {
     assert_eq!(counter.take(8).await, (8, false));
     // Each second keeps its age: of the 241 slots, 40, 36 and none have passed.
     for (passed, used) in [(50, 8), (1, 5), (1, 4)] {
-        counter.hand.clock.advance(SECOND * passed);
+        counter.handle.clock.advance(SECOND * passed);
         assert_eq!(counter.take(used).await, (used, false));
     }
 }
@@ -60,7 +60,7 @@ pub async fn a_report_that_comes_again_counts_once(fixture: &Fixture) {
     for turn in 0..4 {
         counter.report(&[(7, 4 * turn, 3), (8, 0, 2)]).await;
         assert_eq!(counter.take(5).await, (5, false));
-        counter.hand.clock.advance(SECOND);
+        counter.handle.clock.advance(SECOND);
     }
 }
 
@@ -80,18 +80,18 @@ pub async fn a_second_that_grew_counts_what_is_new(fixture: &Fixture) {
     }
     assert_eq!(counter.take(6).await, (6, false));
     // What a later report adds counts from that report on: rather too long than too short.
-    counter.hand.clock.advance(SECOND * 61);
+    counter.handle.clock.advance(SECOND * 61);
     assert_eq!(counter.take(6).await, (1, true));
 }
 
 pub async fn nodes_report_apart(fixture: &Fixture) {
     let counter = Counter::of(fixture);
-    let other = Counter { node: NodeId::new(counter.hand.now(), &OsEntropy).unwrap(), ..counter.clone() };
+    let other = Counter { node: NodeId::new(counter.handle.now(), &OsEntropy).unwrap(), ..counter.clone() };
     for node in [&counter, &other, &counter, &other] {
         node.report(&[(7, 0, 2)]).await;
     }
     assert_eq!(counter.take(4).await, (4, false));
-    let key = Counter { key: counter.hand.key_id(), ..counter };
+    let key = Counter { key: counter.handle.key_id(), ..counter };
     assert_eq!(key.take(1).await, (1, true), "and keys too");
 }
 
@@ -100,10 +100,10 @@ pub async fn a_report_may_exceed_the_limit(fixture: &Fixture) {
     for _ in 0..3 {
         assert!(counter.take(3).await.1);
     }
-    counter.hand.clock.advance(SECOND * 10);
+    counter.handle.clock.advance(SECOND * 10);
     counter.report(&[(7, 0, 2)]).await;
     assert_eq!(counter.take(3).await, (5, false));
-    counter.hand.clock.advance(SECOND * 51);
+    counter.handle.clock.advance(SECOND * 51);
     assert_eq!(counter.take(3).await, (3, true), "the first three are gone");
     assert_eq!(counter.take(3).await, (3, false));
 }
@@ -112,20 +112,20 @@ pub async fn what_is_older_than_a_window_does_not_count(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     counter.report(&[(1, 240, 1), (2, 241, 4), (3, 100_000, 4)]).await;
     assert_eq!(counter.take(1).await, (1, false));
-    counter.hand.clock.advance(Duration::from_millis(250));
+    counter.handle.clock.advance(Duration::from_millis(250));
     assert_eq!(counter.take(1).await, (1, true));
 }
 
 pub async fn a_report_survives_a_clock_that_is_set_back(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     counter.report(&[(7, 0, 3)]).await;
-    counter.hand.clock.set(Timestamp::from_micros(counter.hand.now().as_micros() - 3_600_000_000));
+    counter.handle.clock.set(Timestamp::from_micros(counter.handle.now().as_micros() - 3_600_000_000));
     counter.report(&[(7, 0, 3)]).await;
     assert_eq!(counter.take(3).await, (3, false));
-    counter.hand.clock.advance(SECOND * 59);
+    counter.handle.clock.advance(SECOND * 59);
     counter.report(&[(7, 236, 4)]).await;
     assert_eq!(counter.take(4).await, (4, false));
-    counter.hand.clock.advance(SECOND * 2);
+    counter.handle.clock.advance(SECOND * 2);
     assert!(counter.take(4).await.1);
 }
 

@@ -21,67 +21,67 @@ fn verify(records: &[AuditRecord]) {
 }
 
 /// An audit entry that changes nothing in the store.
-fn used(hand: &StoreHandle) -> AuditEntry {
+fn used(handle: &StoreHandle) -> AuditEntry {
     let tenant = TenantId::default();
-    hand.entry(KeyAction::MASTER_USED, &tenant, Target::tenant(&tenant))
+    handle.entry(KeyAction::MASTER_USED, &tenant, Target::tenant(&tenant))
 }
 
 pub async fn every_change_is_linked_from_the_start(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
-    let tenant = hand.tenant("acme").await;
-    let first = hand.new_key();
-    let entry = hand.entry(KeyAction::KEY_CREATED, &first.key.tenant, Target::key(first.key.id));
-    assert_eq!(hand.store.insert_first_key(&first, &entry).await, Ok(true));
-    let key = hand.key_of(&tenant, &["admin"]).await.key;
-    hand.update(&key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &hand.guard()).await;
-    hand.rotate(&key, &StoreHandle::rotation(Duration::from_mins(1))).await;
-    hand.revoke(&key).await;
-    hand.store.record(&used(&hand)).await.unwrap();
-    let records = hand.audit().await;
+    let handle = StoreHandle::of(fixture);
+    let tenant = handle.tenant("acme").await;
+    let first = handle.new_key();
+    let entry = handle.entry(KeyAction::KEY_CREATED, &first.key.tenant, Target::key(first.key.id));
+    assert_eq!(handle.store.insert_first_key(&first, &entry).await, Ok(true));
+    let key = handle.key_of(&tenant, &["admin"]).await.key;
+    handle.update(&key, &KeyPatch { enabled: Some(true), ..KeyPatch::default() }, &handle.guard()).await;
+    handle.rotate(&key, &StoreHandle::rotation(Duration::from_mins(1))).await;
+    handle.revoke(&key).await;
+    handle.store.record(&used(&handle)).await.unwrap();
+    let records = handle.audit().await;
     assert_eq!(records.len(), 7);
     verify(&records);
 }
 
 pub async fn a_record_without_a_change_is_numbered_and_linked(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
-    assert_eq!(hand.store.record(&used(&hand)).await, Ok(1));
-    let key = hand.key().await.key;
-    assert_eq!(hand.store.record(&used(&hand)).await, Ok(3));
-    assert_eq!(hand.seq().await, 3);
-    let records = hand.audit().await;
+    let handle = StoreHandle::of(fixture);
+    assert_eq!(handle.store.record(&used(&handle)).await, Ok(1));
+    let key = handle.key().await.key;
+    assert_eq!(handle.store.record(&used(&handle)).await, Ok(3));
+    assert_eq!(handle.seq().await, 3);
+    let records = handle.audit().await;
     assert_eq!(records[2].action, "master.used");
     verify(&records);
-    let changes = hand.changes(&Checkpoint::START, 10).await.0;
+    let changes = handle.changes(&Checkpoint::START, 10).await.0;
     assert_eq!(changes.len(), 1, "it is a change of no key");
     assert_eq!((changes[0].seq, changes[0].key.id), (2, key.id));
 }
 
 pub async fn parallel_changes_make_one_chain(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     at_once(8, |number| {
-        let hand = hand.clone();
+        let handle = handle.clone();
         async move {
             for turn in 0..10 {
                 if number % 2 == 0 {
-                    hand.key().await;
-                    hand.tenant(&format!("t{number}-{turn}")).await;
+                    handle.key().await;
+                    handle.tenant(&format!("t{number}-{turn}")).await;
                 } else {
-                    hand.store.record(&used(&hand)).await.unwrap();
-                    let key = hand.key().await.key;
-                    hand.revoke(&key).await;
+                    handle.store.record(&used(&handle)).await.unwrap();
+                    let key = handle.key().await.key;
+                    handle.revoke(&key).await;
                 }
             }
         }
     })
     .await;
-    let records = hand.audit().await;
+    let records = handle.audit().await;
     assert_eq!(records.len(), 200);
     verify(&records);
 }
 
 pub async fn a_record_read_back_has_the_digest_of_the_one_written(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
-    let actors = [Actor::ChatAdmin(i64::MIN), Actor::ChatGuest(7), Actor::Key(hand.key_id()), Actor::Master];
+    let handle = StoreHandle::of(fixture);
+    let actors = [Actor::ChatAdmin(i64::MIN), Actor::ChatGuest(7), Actor::Key(handle.key_id()), Actor::Master];
     let details = [
         json!({}),
         json!({"z": 1, "a": {"y": [], "b": {}}, "": null, "ключ": "Ünï \u{0} \u{1} '\"\\ \u{1f389}"}),
@@ -91,11 +91,11 @@ pub async fn a_record_read_back_has_the_digest_of_the_one_written(fixture: &Fixt
     let mut digests = Vec::new();
     for (actor, detail) in actors.into_iter().zip(details) {
         let source = Source { actor, door: Door::Chat, address: None, request_id: None };
-        let entry = AuditEntry { source, detail, ..used(&hand) };
-        hand.store.record(&entry).await.unwrap();
+        let entry = AuditEntry { source, detail, ..used(&handle) };
+        handle.store.record(&entry).await.unwrap();
         digests.push(AuditRecord::new(0, &entry).digest());
     }
-    let records = hand.audit().await;
+    let records = handle.audit().await;
     assert_eq!(records.iter().map(AuditRecord::digest).collect::<Vec<_>>(), digests);
     verify(&records);
 }

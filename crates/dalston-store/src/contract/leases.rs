@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The counter and one key to count.
 #[derive(Clone)]
 struct Counter {
-    hand: StoreHandle,
+    handle: StoreHandle,
     limits: Arc<dyn LimitStore>,
     key: KeyId,
 }
@@ -34,14 +34,14 @@ impl Slice {
 
 impl Counter {
     fn of(fixture: &Fixture) -> Self {
-        let hand = StoreHandle::of(fixture);
+        let handle = StoreHandle::of(fixture);
         let Some(limits) = fixture.limits.clone() else { panic!("the engine has no shared counter") };
-        hand.clock.advance(Duration::from_micros(50_001));
-        Self { key: hand.key_id(), hand, limits }
+        handle.clock.advance(Duration::from_micros(50_001));
+        Self { key: handle.key_id(), handle, limits }
     }
 
     fn id(&self) -> LeaseId {
-        LeaseId::new(self.hand.now(), &OsEntropy).unwrap()
+        LeaseId::new(self.handle.now(), &OsEntropy).unwrap()
     }
 
     async fn ask(&self, id: LeaseId, limit: u32, want: u32, closed: &[ClosedLease]) -> GrantedLease {
@@ -64,7 +64,7 @@ pub async fn a_slice_counts_until_it_is_settled(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     let Slice { granted, .. } = counter.lease(10, 4, &[]).await;
     assert_eq!((granted.units, granted.used), (4, 4));
-    assert_eq!((granted.now, granted.starts), (counter.hand.now(), counter.hand.now()));
+    assert_eq!((granted.now, granted.starts), (counter.handle.now(), counter.handle.now()));
     assert!(granted.ends > granted.now.plus(SECOND) && granted.ends <= granted.now.plus(SECOND * 3));
     assert_eq!(counter.lease(10, 10, &[]).await.granted.units, 6);
     let refused = counter.lease(10, 1, &[]).await.granted;
@@ -84,11 +84,11 @@ pub async fn what_was_not_spent_goes_back(fixture: &Fixture) {
 pub async fn units_count_in_the_slots_where_they_were_spent(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     let slice = counter.lease(10, 10, &[]).await;
-    counter.hand.clock.advance(SECOND);
+    counter.handle.clock.advance(SECOND);
     counter.lease(10, 0, &[slice.closed(&[1, 2, 0, 4])]).await;
     assert_eq!(counter.used().await, 7);
     for (passed, left) in [(SECOND * 59, 7), (SLOT, 6), (SLOT, 4), (SLOT, 4), (SLOT, 0)] {
-        counter.hand.clock.advance(passed);
+        counter.handle.clock.advance(passed);
         assert_eq!(counter.used().await, left);
     }
 }
@@ -124,10 +124,10 @@ pub async fn a_lost_answer_costs_nothing_once_it_is_asked_again(fixture: &Fixtur
 pub async fn a_slice_of_a_node_that_died_counts_for_a_minute(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     let slice = counter.lease(10, 10, &[]).await.granted;
-    let wait = slice.ends.since(counter.hand.now()) + SECOND * 60;
-    counter.hand.clock.advance(wait.saturating_sub(Duration::from_micros(1)));
+    let wait = slice.ends.since(counter.handle.now()) + SECOND * 60;
+    counter.handle.clock.advance(wait.saturating_sub(Duration::from_micros(1)));
     assert_eq!(counter.used().await, 10);
-    counter.hand.clock.advance(SLOT);
+    counter.handle.clock.advance(SLOT);
     assert_eq!(counter.used().await, 0);
     assert_eq!(counter.lease(10, 10, &[]).await.granted.units, 10);
 }
@@ -148,15 +148,15 @@ pub async fn a_node_at_the_limit_gets_a_slice_ahead(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     let first = counter.lease(10, 10, &[]).await;
     counter.lease(10, 0, &[first.closed(&[4, 0, 6])]).await;
-    counter.hand.clock.advance(SECOND * 59);
+    counter.handle.clock.advance(SECOND * 59);
     let ahead = counter.lease(10, 3, &[]).await.granted;
     assert_eq!(ahead.units, 3);
-    let wait = ahead.starts.since(counter.hand.now());
+    let wait = ahead.starts.since(counter.handle.now());
     assert!(wait > SECOND && wait <= SECOND + SLOT, "{wait:?}");
     // One of the four is left then. Two are available only when others stop counting.
     let later = counter.lease(10, 2, &[]).await.granted;
     assert_eq!((later.units, later.starts), (2, ahead.starts.plus(SLOT * 2)));
-    counter.hand.clock.advance(SECOND * 3);
+    counter.handle.clock.advance(SECOND * 3);
     assert_eq!(counter.used().await, 5);
 }
 
@@ -164,15 +164,15 @@ pub async fn a_slice_ahead_is_not_lent_twice(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     let first = counter.lease(10, 10, &[]).await;
     counter.lease(10, 0, &[first.closed(&[10])]).await;
-    counter.hand.clock.advance(SECOND * 59);
+    counter.handle.clock.advance(SECOND * 59);
     let mut lent = 0;
     for _ in 0..5 {
         let granted = counter.lease(10, 4, &[]).await.granted;
-        assert!(granted.units == 0 || granted.starts > counter.hand.now());
+        assert!(granted.units == 0 || granted.starts > counter.handle.now());
         lent += granted.units;
     }
     assert_eq!(lent, 10);
-    counter.hand.clock.advance(SECOND * 2);
+    counter.handle.clock.advance(SECOND * 2);
     assert!(!counter.limits.take(counter.key, RateLimit::new(10).unwrap()).await.unwrap().admitted);
 }
 
@@ -208,7 +208,7 @@ pub async fn a_lowered_or_raised_limit_holds_for_the_next_slice(fixture: &Fixtur
 pub async fn slices_of_keys_are_counted_apart(fixture: &Fixture) {
     let first = Counter::of(fixture);
     for _ in 0..20 {
-        let counter = Counter { key: first.hand.key_id(), ..first.clone() };
+        let counter = Counter { key: first.handle.key_id(), ..first.clone() };
         assert_eq!(counter.lease(3, 9, &[]).await.granted.units, 3);
     }
     assert_eq!(first.lease(3, 9, &[]).await.granted.units, 3);
@@ -217,18 +217,18 @@ pub async fn slices_of_keys_are_counted_apart(fixture: &Fixture) {
 pub async fn a_clock_that_is_set_back_lends_no_more_and_holds_nobody_longer(fixture: &Fixture) {
     for back in [1, 59, 62, 3_600] {
         let counter = Counter::of(fixture);
-        let late = counter.hand.now();
+        let late = counter.handle.now();
         let slice = counter.lease(10, 4, &[]).await;
         assert_eq!(counter.lease(10, 9, &[]).await.granted.units, 6);
-        counter.hand.clock.set(Timestamp::from_micros(late.as_micros() - back * 1_000_000));
+        counter.handle.clock.set(Timestamp::from_micros(late.as_micros() - back * 1_000_000));
         let granted = counter.lease(10, 20, &[]).await.granted;
         assert_eq!((granted.units, granted.used), (0, 10), "{back} seconds back");
-        assert!(granted.frees_in <= SECOND * 64 && granted.now == counter.hand.now(), "{granted:?}");
+        assert!(granted.frees_in <= SECOND * 64 && granted.now == counter.handle.now(), "{granted:?}");
         // A lease from before the step back is settled as usual.
         assert_eq!(counter.lease(10, 0, &[slice.closed(&[1])]).await.granted.used, 7);
-        counter.hand.clock.advance(SECOND * 59);
+        counter.handle.clock.advance(SECOND * 59);
         assert_eq!(counter.used().await, 7);
-        counter.hand.clock.advance(SECOND * 5);
+        counter.handle.clock.advance(SECOND * 5);
         assert_eq!(counter.used().await, 0, "{back} seconds back");
     }
 }
@@ -260,7 +260,7 @@ pub async fn parallel_slices_never_exceed_the_limit(fixture: &Fixture) {
         let spent: u32 = tasks.join_all().await.iter().sum();
         assert!(spent <= LIMIT && spent > LIMIT / 2, "{spent} in round {round}");
         assert_eq!(counter.used().await, spent);
-        counter.hand.clock.advance(SECOND * 64);
+        counter.handle.clock.advance(SECOND * 64);
     }
 }
 
@@ -283,10 +283,10 @@ async fn random_schedule(fixture: &Fixture, nodes: usize, mut seed: u64) {
     let counter = Counter::of(fixture);
     let mut held: Vec<Option<(Slice, ClosedLease, u32)>> = vec![None; nodes];
     let mut admitted = Vec::<Timestamp>::new();
-    let end = counter.hand.now().plus(SECOND * 600);
-    while counter.hand.now() < end {
-        counter.hand.clock.advance(Duration::from_micros(chance(240_000)));
-        let (now, node) = (counter.hand.now(), usize::try_from(chance(nodes as u64)).unwrap());
+    let end = counter.handle.now().plus(SECOND * 600);
+    while counter.handle.now() < end {
+        counter.handle.clock.advance(Duration::from_micros(chance(240_000)));
+        let (now, node) = (counter.handle.now(), usize::try_from(chance(nodes as u64)).unwrap());
         let mine = &mut held[node];
         match (chance(12), mine.as_mut()) {
             (0, _) => *mine = None,

@@ -11,22 +11,22 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// The counter and one key to count.
 struct Counter {
-    hand: StoreHandle,
+    handle: StoreHandle,
     limits: Arc<dyn LimitStore>,
     key: KeyId,
 }
 
 impl Counter {
     fn of(fixture: &Fixture) -> Self {
-        let hand = StoreHandle::of(fixture);
+        let handle = StoreHandle::of(fixture);
         let Some(limits) = fixture.limits.clone() else { panic!("the engine has no shared counter") };
         // An odd offset from the full second, so that nothing falls on a slot boundary by accident.
-        hand.clock.advance(Duration::from_micros(250_001));
-        Self { key: hand.key_id(), hand, limits }
+        handle.clock.advance(Duration::from_micros(250_001));
+        Self { key: handle.key_id(), handle, limits }
     }
 
     fn advance(&self, by: Duration) {
-        self.hand.clock.advance(by);
+        self.handle.clock.advance(by);
     }
 
     async fn take(&self, limit: u32) -> Acquired {
@@ -59,7 +59,7 @@ pub async fn never_more_than_the_limit_is_admitted(fixture: &Fixture) {
         let taken = counter.take(5).await;
         assert_eq!((taken.admitted, taken.used), (false, 5));
     }
-    let other = Counter { key: counter.hand.key_id(), ..counter };
+    let other = Counter { key: counter.handle.key_id(), ..counter };
     assert_eq!(other.drain(1).await, 1);
 }
 
@@ -82,7 +82,7 @@ pub async fn no_window_of_a_minute_holds_more_than_the_limit(fixture: &Fixture) 
     let mut step: u64 = 1;
     for _ in 0..600 {
         if counter.take(7).await.admitted {
-            let now = counter.hand.now();
+            let now = counter.handle.now();
             admitted.push_back(now);
             if admitted.len() > LIMIT {
                 let earlier = admitted.pop_front().unwrap();
@@ -171,7 +171,8 @@ pub async fn a_raised_limit_holds_at_once(fixture: &Fixture) {
 pub async fn keys_are_counted_apart(fixture: &Fixture) {
     let first = Counter::of(fixture);
     for _ in 0..30 {
-        let counter = Counter { hand: first.hand.clone(), limits: first.limits.clone(), key: first.hand.key_id() };
+        let counter =
+            Counter { handle: first.handle.clone(), limits: first.limits.clone(), key: first.handle.key_id() };
         assert_eq!(counter.drain(2).await, 2);
     }
     assert_eq!(first.drain(2).await, 2);
@@ -180,9 +181,9 @@ pub async fn keys_are_counted_apart(fixture: &Fixture) {
 pub async fn a_clock_that_is_set_back_admits_no_more_and_holds_nobody_longer(fixture: &Fixture) {
     for back in [1, 59, 61, 62, 120, 3_600, 86_400] {
         let counter = Counter::of(fixture);
-        let late = counter.hand.now();
+        let late = counter.handle.now();
         assert_eq!(counter.drain(3).await, 3);
-        counter.hand.clock.set(Timestamp::from_micros(late.as_micros() - back * 1_000_000));
+        counter.handle.clock.set(Timestamp::from_micros(late.as_micros() - back * 1_000_000));
         let refused = counter.take(3).await;
         assert_eq!((refused.admitted, refused.used), (false, 3), "{back} seconds back");
         assert!(refused.frees_in <= SECOND * 61, "{back} seconds back: {:?}", refused.frees_in);
@@ -196,8 +197,8 @@ pub async fn a_clock_that_is_set_back_admits_no_more_and_holds_nobody_longer(fix
 pub async fn a_clock_that_is_set_again_and_again_admits_no_more(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     let step = |seconds: i64| {
-        let at = counter.hand.now().as_micros() + seconds * 1_000_000;
-        counter.hand.clock.set(Timestamp::from_micros(at));
+        let at = counter.handle.now().as_micros() + seconds * 1_000_000;
+        counter.handle.clock.set(Timestamp::from_micros(at));
     };
     assert!(counter.take(3).await.admitted);
     counter.advance(SECOND * 30);

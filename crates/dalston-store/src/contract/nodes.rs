@@ -14,7 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The counter and its clock.
 #[derive(Clone)]
 struct Counter {
-    hand: StoreHandle,
+    handle: StoreHandle,
     limits: Arc<dyn LimitStore>,
 }
 
@@ -31,11 +31,11 @@ struct Node {
 impl Counter {
     fn of(fixture: &Fixture) -> Self {
         let Some(limits) = fixture.limits.clone() else { panic!("the engine has no shared counter") };
-        Self { hand: StoreHandle::of(fixture), limits }
+        Self { handle: StoreHandle::of(fixture), limits }
     }
 
     fn node(&self) -> Node {
-        let at = self.hand.now();
+        let at = self.handle.now();
         Node { counter: self.clone(), id: NodeId::new(at, &OsEntropy).unwrap(), place: None, at }
     }
 
@@ -47,7 +47,7 @@ impl Counter {
 impl Node {
     /// Registers, but loses the reply.
     async fn unheard(&mut self) -> NodePlace {
-        self.at = self.counter.hand.now();
+        self.at = self.counter.handle.now();
         let seen = self.place.map_or(0, |place| place.turn);
         self.counter.limits.enlist(self.id, seen).await.unwrap()
     }
@@ -73,7 +73,7 @@ pub async fn a_node_alone_has_the_first_place(fixture: &Fixture) {
     let mut node = counter.node();
     for _ in 0..3 {
         assert_eq!(node.enlist().await, (1, Some(0)));
-        counter.hand.clock.advance(SECOND * 600);
+        counter.handle.clock.advance(SECOND * 600);
     }
 }
 
@@ -127,11 +127,11 @@ pub async fn a_node_that_is_not_heard_of_is_off_the_list(fixture: &Fixture) {
     let counter = Counter::of(fixture);
     let [mut one, mut two] = counter.nodes();
     one.enlist().await;
-    counter.hand.clock.advance(SECOND);
+    counter.handle.clock.advance(SECOND);
     two.enlist().await;
-    counter.hand.clock.advance(NODE_LEASE.saturating_sub(SECOND));
+    counter.handle.clock.advance(NODE_LEASE.saturating_sub(SECOND));
     assert_eq!(two.enlist().await, (2, None));
-    counter.hand.clock.advance(Duration::from_millis(1));
+    counter.handle.clock.advance(Duration::from_millis(1));
     assert_eq!(two.enlist().await, (1, Some(0)));
     // When the node returns it is the last one, and the present nodes must confirm it first.
     assert_eq!(one.enlist().await, (2, None));
@@ -168,9 +168,9 @@ pub async fn a_clock_that_is_set_back_keeps_nobody_on_the_list(fixture: &Fixture
     let counter = Counter::of(fixture);
     let [mut one, mut two] = counter.nodes();
     one.enlist().await;
-    counter.hand.clock.set(Timestamp::from_micros(counter.hand.now().as_micros() - 3_600_000_000));
+    counter.handle.clock.set(Timestamp::from_micros(counter.handle.now().as_micros() - 3_600_000_000));
     assert_eq!(two.enlist().await, (2, None));
-    counter.hand.clock.advance(NODE_LEASE + SECOND);
+    counter.handle.clock.advance(NODE_LEASE + SECOND);
     assert_eq!(two.enlist().await, (1, Some(0)));
 }
 
@@ -202,8 +202,8 @@ pub async fn shares_of_places_of_different_moments_add_up_to_the_limit(fixture: 
     };
     let (mut nodes, mut fullest) = (Vec::<Node>::new(), 0);
     for _ in 0..600 {
-        counter.hand.clock.advance(Duration::from_millis(u64::try_from(chance(4_000)).unwrap()));
-        let now = counter.hand.now();
+        counter.handle.clock.advance(Duration::from_millis(u64::try_from(chance(4_000)).unwrap()));
+        let now = counter.handle.now();
         nodes.retain(|node| now.since(node.at) <= NODE_LEASE);
         let which = chance(nodes.len().max(1));
         match chance(20) {

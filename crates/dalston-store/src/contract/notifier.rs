@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 struct FeedListener {
     store: SharedKeyStorage,
     wakes: Box<dyn ChangeNotifier>,
-    mark: Checkpoint,
+    checkpoint: Checkpoint,
 }
 
 impl FeedListener {
@@ -24,8 +24,8 @@ impl FeedListener {
     async fn open(fixture: &Fixture) -> Self {
         let store = fixture.other_node().await;
         let wakes = store.notifier().await.unwrap();
-        let mark = store.checkpoint().await.unwrap();
-        Self { store, wakes, mark }
+        let checkpoint = store.checkpoint().await.unwrap();
+        Self { store, wakes, checkpoint }
     }
 
     /// Waits for a notification, and returns the changes after it. Never empty.
@@ -47,10 +47,12 @@ impl FeedListener {
     async fn read(&mut self) -> Vec<KeyChange> {
         let mut all = Vec::new();
         loop {
-            let ChangesResult::Changes { changes, mark } = self.store.key_changes(&self.mark, 20).await.unwrap() else {
+            let ChangesResult::Changes { changes, checkpoint } =
+                self.store.key_changes(&self.checkpoint, 20).await.unwrap()
+            else {
                 panic!("the history is the same");
             };
-            self.mark = mark;
+            self.checkpoint = checkpoint;
             if changes.is_empty() {
                 return all;
             }
@@ -60,21 +62,21 @@ impl FeedListener {
 }
 
 pub async fn a_change_of_another_node_wakes(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     let mut listener = FeedListener::open(fixture).await;
     for _ in 0..5 {
-        let (heard, new) = tokio::join!(listener.hear(), hand.key());
+        let (heard, new) = tokio::join!(listener.hear(), handle.key());
         assert_eq!(heard.iter().map(|change| change.key.id).collect::<Vec<_>>(), [new.key.id]);
     }
     listener.store.close().await;
 }
 
 pub async fn a_change_before_the_wait_wakes(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     let mut listener = FeedListener::open(fixture).await;
     for count in 1..4 {
         for _ in 0..count {
-            hand.key().await;
+            handle.key().await;
         }
         let mut heard = 0;
         while heard < count {
@@ -86,34 +88,34 @@ pub async fn a_change_before_the_wait_wakes(fixture: &Fixture) {
 }
 
 pub async fn a_wait_that_is_given_up_loses_nothing(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     let mut listener = FeedListener::open(fixture).await;
     for wait in [0, 1, 3, 10, 30] {
         for _ in 0..20 {
             let _ = timeout(Duration::from_millis(wait), listener.wakes.next()).await;
         }
-        let new = hand.key().await;
+        let new = handle.key().await;
         assert_eq!(listener.hear().await[0].key.id, new.key.id);
     }
     listener.store.close().await;
 }
 
 pub async fn every_way_to_change_a_key_wakes(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     let mut listener = FeedListener::open(fixture).await;
-    let first = hand.new_key();
-    let entry = hand.entry(KeyAction::KEY_CREATED, &first.key.tenant, Target::key(first.key.id));
-    assert_eq!(hand.store.insert_first_key(&first, &entry).await, Ok(true));
+    let first = handle.new_key();
+    let entry = handle.entry(KeyAction::KEY_CREATED, &first.key.tenant, Target::key(first.key.id));
+    assert_eq!(handle.store.insert_first_key(&first, &entry).await, Ok(true));
     assert_eq!(listener.hear().await[0].key, first.key);
-    let key = hand.key().await.key;
+    let key = handle.key().await.key;
     assert_eq!(listener.hear().await[0].key, key);
-    hand.update(&key, &KeyPatch { enabled: Some(false), ..KeyPatch::default() }, &hand.guard()).await;
+    handle.update(&key, &KeyPatch { enabled: Some(false), ..KeyPatch::default() }, &handle.guard()).await;
     assert!(!listener.hear().await[0].key.enabled);
     let rotation = StoreHandle::rotation(Duration::ZERO);
-    hand.rotate(&key, &rotation).await;
+    handle.rotate(&key, &rotation).await;
     assert_eq!(listener.hear().await[0].key.prefix, rotation.prefix);
-    hand.revoke(&key).await;
-    assert_eq!(listener.hear().await[0].key.revoked_at, Some(hand.now()));
+    handle.revoke(&key).await;
+    assert_eq!(listener.hear().await[0].key.revoked_at, Some(handle.now()));
     listener.store.close().await;
 }
 
@@ -126,13 +128,13 @@ pub async fn parallel_changes_are_all_heard(fixture: &Fixture) {
         let hands = hands.clone();
         async move {
             let change = |number: usize| {
-                let hand = hands[number % 2].clone();
-                async move { hand.key().await.key.id }
+                let handle = hands[number % 2].clone();
+                async move { handle.key().await.key.id }
             };
             at_once(CHANGERS, change).await
         }
     });
-    let (mut heard, mut last) = (HashSet::new(), listener.mark.seq);
+    let (mut heard, mut last) = (HashSet::new(), listener.checkpoint.seq);
     while heard.len() < CHANGERS {
         for change in listener.hear().await {
             assert!(change.seq > last, "{} comes behind {last}", change.seq);

@@ -18,14 +18,14 @@ use std::{
 use tokio::task::JoinSet;
 
 pub async fn parallel_inserts_of_one_claim_insert_one(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     for round in 0..10 {
-        let claim = hand.claim(&format!("round {round}"));
+        let claim = handle.claim(&format!("round {round}"));
         let answers = at_once(16, |_| {
-            let (hand, claim) = (hand.clone(), claim.clone());
+            let (handle, claim) = (handle.clone(), claim.clone());
             async move {
-                let new = hand.new_key();
-                (new.key.id, hand.try_insert(&new, Some(&claim)).await)
+                let new = handle.new_key();
+                (new.key.id, handle.try_insert(&new, Some(&claim)).await)
             }
         })
         .await;
@@ -37,92 +37,92 @@ pub async fn parallel_inserts_of_one_claim_insert_one(fixture: &Fixture) {
                 assert_eq!((repeated.target, repeated.same_payload), (inserted[0].to_string(), true));
             }
         }
-        let listed = hand.store.keys(&TenantId::default(), &page(100, Start::Newest), true).await.unwrap();
+        let listed = handle.store.keys(&TenantId::default(), &page(100, Start::Newest), true).await.unwrap();
         assert_eq!(listed.items.len(), round + 1);
     }
-    assert_eq!(hand.audit().await.len(), 10);
+    assert_eq!(handle.audit().await.len(), 10);
 }
 
 pub async fn parallel_first_keys_insert_one(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     let answers = at_once(8, |number| {
-        let mut new = hand.new_key();
+        let mut new = handle.new_key();
         if number % 2 == 1 {
             new.key.tenant = "acme".parse().unwrap();
         }
-        let entry = hand.entry(KeyAction::KEY_CREATED, &new.key.tenant, Target::key(new.key.id));
-        let store = hand.store.clone();
+        let entry = handle.entry(KeyAction::KEY_CREATED, &new.key.tenant, Target::key(new.key.id));
+        let store = handle.store.clone();
         async move { (store.insert_first_key(&new, &entry).await.unwrap(), new) }
     })
     .await;
     assert_eq!(answers.iter().filter(|(first, _)| *first).count(), 1);
     for (first, new) in answers {
-        assert_eq!(hand.store.find_key(&new.digest).await.unwrap().is_some(), first);
+        assert_eq!(handle.store.find_key(&new.digest).await.unwrap().is_some(), first);
     }
-    assert_eq!(hand.audit().await.len(), 1);
+    assert_eq!(handle.audit().await.len(), 1);
 }
 
 pub async fn parallel_changes_leave_one_admin(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     for round in 0..40 {
-        let tenant = hand.tenant(&format!("t{round}")).await;
-        let admins = [hand.key_of(&tenant, &["admin"]).await, hand.key_of(&tenant, &["admin"]).await];
+        let tenant = handle.tenant(&format!("t{round}")).await;
+        let admins = [handle.key_of(&tenant, &["admin"]).await, handle.key_of(&tenant, &["admin"]).await];
         let done = at_once(2, |number| {
-            let (hand, key) = (hand.clone(), admins[number].key.clone());
+            let (handle, key) = (handle.clone(), admins[number].key.clone());
             async move {
-                let guard = UpdatePrecondition { keep_admin: true, ..hand.guard() };
+                let guard = UpdatePrecondition { keep_admin: true, ..handle.guard() };
                 if number == 0 || round % 2 == 0 {
-                    return hand.try_revoke(&key, &guard).await == RevokeKeyOutcome::Revoked;
+                    return handle.try_revoke(&key, &guard).await == RevokeKeyOutcome::Revoked;
                 }
                 let off = KeyPatch { enabled: Some(false), ..KeyPatch::default() };
-                matches!(hand.update(&key, &off, &guard).await, UpdateKeyOutcome::Changed(_))
+                matches!(handle.update(&key, &off, &guard).await, UpdateKeyOutcome::Changed(_))
             }
         })
         .await;
         assert_eq!(done.into_iter().filter(|done| *done).count(), 1);
         let mut live = 0;
         for admin in &admins {
-            live += usize::from(hand.look(&admin.key).await.key.is_live_admin(hand.now()));
+            live += usize::from(handle.look(&admin.key).await.key.is_live_admin(handle.now()));
         }
         assert_eq!(live, 1);
     }
 }
 
 pub async fn parallel_rotations_keep_the_secret_in_use(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     for _ in 0..10 {
-        let new = hand.key().await;
-        let end = hand.now().plus(Duration::from_mins(1));
+        let new = handle.key().await;
+        let end = handle.now().plus(Duration::from_mins(1));
         let answers = at_once(8, |_| {
-            let (hand, key) = (hand.clone(), new.key.clone());
+            let (handle, key) = (handle.clone(), new.key.clone());
             async move {
                 let rotation = StoreHandle::rotation(Duration::from_mins(1));
-                (hand.try_rotate(&key, &rotation, &hand.guard(), None).await, rotation.digest)
+                (handle.try_rotate(&key, &rotation, &handle.guard(), None).await, rotation.digest)
             }
         })
         .await;
         let (mut rotated, mut live) = (0, 0);
         for (answer, digest) in answers {
-            live += usize::from(hand.lives(&digest).await);
+            live += usize::from(handle.lives(&digest).await);
             match answer {
                 RotateKeyOutcome::Rotated { .. } => rotated += 1,
                 other => assert_eq!(other, RotateKeyOutcome::Overlapping(end)),
             }
         }
         assert_eq!((rotated, live), (1, 1));
-        assert!(hand.lives(&new.digest).await);
+        assert!(handle.lives(&new.digest).await);
     }
 }
 
 pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     for _ in 0..10 {
-        let new = hand.key().await;
+        let new = handle.key().await;
         let mut secrets = at_once(8, |_| {
-            let (hand, key) = (hand.clone(), new.key.clone());
+            let (handle, key) = (handle.clone(), new.key.clone());
             async move {
                 let rotation = StoreHandle::replacement(Duration::from_mins(1));
-                hand.rotate(&key, &rotation).await;
+                handle.rotate(&key, &rotation).await;
                 rotation.digest
             }
         })
@@ -130,8 +130,8 @@ pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
         secrets.push(new.digest);
         let (mut current, mut ending) = (0, 0);
         for secret in secrets {
-            if hand.lives(&secret).await {
-                let ends = hand.find(&secret).await.secret_expires_at.is_some();
+            if handle.lives(&secret).await {
+                let ends = handle.find(&secret).await.secret_expires_at.is_some();
                 *(if ends { &mut ending } else { &mut current }) += 1;
             }
         }
@@ -140,83 +140,83 @@ pub async fn parallel_rotations_leave_two_secrets(fixture: &Fixture) {
 }
 
 pub async fn parallel_uses_all_count(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
-    let keys = Arc::new([hand.key().await.key, hand.key().await.key]);
+    let handle = StoreHandle::of(fixture);
+    let keys = Arc::new([handle.key().await.key, handle.key().await.key]);
     at_once(16, |number| {
-        let (hand, keys) = (hand.clone(), keys.clone());
+        let (handle, keys) = (handle.clone(), keys.clone());
         async move {
             for _ in 0..25 {
                 // In both orders: an engine that locks row by row must not deadlock.
                 let (one, two) = (keys[number % 2].id, keys[(number + 1) % 2].id);
-                hand.count(&[hand.delta(one), hand.delta(two)]).await;
+                handle.count(&[handle.delta(one), handle.delta(two)]).await;
             }
         }
     })
     .await;
     for key in keys.iter() {
-        let usage = hand.store.usage(&key.tenant, key.id, Day::from_number(0)).await.unwrap().unwrap();
-        assert_eq!((usage.usage_count, usage.days), (400, vec![(Day::of(hand.now()), 400)]));
+        let usage = handle.store.usage(&key.tenant, key.id, Day::from_number(0)).await.unwrap().unwrap();
+        assert_eq!((usage.usage_count, usage.days), (400, vec![(Day::of(handle.now()), 400)]));
     }
 }
 
 pub async fn a_walk_among_insertions_sees_every_key_once(fixture: &Fixture) {
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     let mut before = HashSet::new();
     for _ in 0..40 {
-        before.insert(hand.key().await.key.id);
-        hand.clock.advance(Duration::from_micros(2));
+        before.insert(handle.key().await.key.id);
+        handle.clock.advance(Duration::from_micros(2));
     }
     let ended = Arc::new(AtomicBool::new(false));
     let inserted = tokio::spawn({
-        let (hand, ended) = (hand.clone(), ended.clone());
+        let (handle, ended) = (handle.clone(), ended.clone());
         async move {
             for number in 0..200 {
-                let mut new = hand.new_key();
-                new.key.created_at = hand.now().plus(Duration::from_micros(number));
+                let mut new = handle.new_key();
+                new.key.created_at = handle.now().plus(Duration::from_micros(number));
                 // Every other key is inserted between the existing ones.
                 if number % 2 == 0 {
-                    new.key.created_at = dalston_model::Timestamp::from_micros(hand.now().as_micros() - 79 + 2);
+                    new.key.created_at = dalston_model::Timestamp::from_micros(handle.now().as_micros() - 79 + 2);
                 }
-                hand.insert(&new).await;
+                handle.insert(&new).await;
             }
             ended.store(true, Ordering::SeqCst);
         }
     });
     while !ended.load(Ordering::SeqCst) {
-        let walked = walk(&hand, 7, async || ()).await;
+        let walked = walk(&handle, 7, async || ()).await;
         let seen: HashSet<_> = walked.iter().copied().collect();
         assert_eq!(seen.len(), walked.len(), "a key twice");
         assert!(seen.is_superset(&before), "a key never");
     }
     inserted.await.unwrap();
-    assert_eq!(walk(&hand, 100, async || ()).await.len(), 240);
+    assert_eq!(walk(&handle, 100, async || ()).await.len(), 240);
 }
 
 pub async fn a_reader_of_the_feed_misses_nothing(fixture: &Fixture) {
     const TASKS: usize = 8;
     const EACH: usize = 30;
-    let hand = StoreHandle::of(fixture);
+    let handle = StoreHandle::of(fixture);
     let left = Arc::new(AtomicU64::new(TASKS as u64));
     let mut writers = JoinSet::new();
     for _ in 0..TASKS {
-        let (hand, left) = (hand.clone(), left.clone());
+        let (handle, left) = (handle.clone(), left.clone());
         writers.spawn(async move {
             for _ in 0..EACH {
-                hand.key().await;
+                handle.key().await;
             }
             left.fetch_sub(1, Ordering::SeqCst);
         });
     }
     // If a number became visible before a smaller one is committed, a reader would never see the smaller one.
-    let (mut keys, mut records, mut mark, mut audit_seq) = (HashSet::new(), 0, Checkpoint::START, 0);
+    let (mut keys, mut records, mut checkpoint, mut audit_seq) = (HashSet::new(), 0, Checkpoint::START, 0);
     loop {
         let ended = left.load(Ordering::SeqCst) == 0;
-        let (changes, next) = hand.changes(&mark, 16).await;
-        let audit = hand.store.audit_after(audit_seq, 16).await.unwrap();
-        assert!(changes.first().is_none_or(|first| first.seq > mark.seq), "a change again");
+        let (changes, next) = handle.changes(&checkpoint, 16).await;
+        let audit = handle.store.audit_after(audit_seq, 16).await.unwrap();
+        assert!(changes.first().is_none_or(|first| first.seq > checkpoint.seq), "a change again");
         assert!(audit.first().is_none_or(|first| first.seq > audit_seq), "a record again");
         assert!(changes.last().is_none_or(|last| last.seq <= next.seq), "a mark that goes back");
-        mark = next;
+        checkpoint = next;
         audit_seq = audit.last().map_or(audit_seq, |record| record.seq);
         records += audit.len();
         if ended && changes.is_empty() && audit.is_empty() {
@@ -226,5 +226,5 @@ pub async fn a_reader_of_the_feed_misses_nothing(fixture: &Fixture) {
     }
     writers.join_all().await;
     assert_eq!((keys.len(), records), (TASKS * EACH, TASKS * EACH));
-    assert_eq!(hand.seq().await, audit_seq);
+    assert_eq!(handle.seq().await, audit_seq);
 }

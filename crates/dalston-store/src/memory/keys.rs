@@ -37,7 +37,7 @@ impl<W> MemoryState<W> {
         self.keys.values().filter(other).any(|row| row.key.is_live_admin(at))
     }
 
-    fn objection(&self, guard: &UpdatePrecondition, before: &Key, after: &Key) -> Option<PolicyViolation> {
+    fn violation(&self, guard: &UpdatePrecondition, before: &Key, after: &Key) -> Option<PolicyViolation> {
         guard.violation(before, after, self.others(before, guard.at))
     }
 
@@ -155,8 +155,8 @@ impl<W: Send> KeyStore for MemoryEngine<W> {
         let mut state = self.state();
         let Some(row) = state.row(tenant, id) else { return Ok(UpdateKeyOutcome::Unknown) };
         let after = patch.apply(row.key.clone());
-        if let Some(objection) = state.objection(guard, &row.key, &after) {
-            return Ok(UpdateKeyOutcome::Refused(objection));
+        if let Some(violation) = state.violation(guard, &row.key, &after) {
+            return Ok(UpdateKeyOutcome::Refused(violation));
         }
         Ok(state.replace(after, entry).map_or(UpdateKeyOutcome::Unknown, UpdateKeyOutcome::Changed))
     }
@@ -177,8 +177,8 @@ impl<W: Send> KeyStore for MemoryEngine<W> {
         }
         let Some(row) = state.row(tenant, id) else { return Ok(RotateKeyOutcome::Unknown) };
         let after = Key { prefix: rotation.prefix.clone(), ..row.key.clone() };
-        if let Some(objection) = state.objection(guard, &row.key, &after) {
-            return Ok(RotateKeyOutcome::Refused(objection));
+        if let Some(violation) = state.violation(guard, &row.key, &after) {
+            return Ok(RotateKeyOutcome::Refused(violation));
         }
         if let Some(until) = rotation.overlap.conflict(state.overlapping_until(id), now) {
             return Ok(RotateKeyOutcome::Overlapping(until));
@@ -207,8 +207,8 @@ impl<W: Send> KeyStore for MemoryEngine<W> {
             return Ok(RevokeKeyOutcome::AlreadyRevoked(at));
         }
         let after = Key { revoked_at: Some(guard.at), ..row.key.clone() };
-        if let Some(objection) = state.objection(guard, &row.key, &after) {
-            return Ok(RevokeKeyOutcome::Refused(objection));
+        if let Some(violation) = state.violation(guard, &row.key, &after) {
+            return Ok(RevokeKeyOutcome::Refused(violation));
         }
         state.replace(after, entry);
         Ok(RevokeKeyOutcome::Revoked)

@@ -19,25 +19,25 @@ use std::{
 };
 
 /// Returns the number of rounds: many for the memory engine, few where each round is a round trip to a server.
-fn rounds(hand: &WorkHandle, many: usize, few: usize) -> usize {
-    if hand.store.kind() == "memory" { many } else { few }
+fn rounds(handle: &WorkHandle, many: usize, few: usize) -> usize {
+    if handle.store.kind() == "memory" { many } else { few }
 }
 
 pub async fn parallel_nodes_lease_each_job_once(fixture: &WorkFixture) {
     const NODES: usize = 8;
-    let hand = WorkHandle::of(fixture);
-    let tenants = [TenantId::default(), hand.tenant("acme").await, hand.tenant("beta").await];
-    let jobs = rounds(&hand, 300, 90);
+    let handle = WorkHandle::of(fixture);
+    let tenants = [TenantId::default(), handle.tenant("acme").await, handle.tenant("beta").await];
+    let jobs = rounds(&handle, 300, 90);
     let mut all = HashSet::new();
     for number in 0..jobs {
-        all.insert(hand.pending(&tenants[number % 3]).await.id);
+        all.insert(handle.pending(&tenants[number % 3]).await.id);
     }
     let leased = at_once(NODES, |node| {
-        let hand = hand.clone();
+        let handle = handle.clone();
         async move {
             let mut own = Vec::new();
             loop {
-                let batch = hand.try_lease(u32::try_from(1 + node % 3).unwrap(), 1_000).await;
+                let batch = handle.try_lease(u32::try_from(1 + node % 3).unwrap(), 1_000).await;
                 if batch.is_empty() {
                     return own;
                 }
@@ -52,22 +52,22 @@ pub async fn parallel_nodes_lease_each_job_once(fixture: &WorkFixture) {
     assert_eq!(ids.len(), leased.len(), "a job twice");
     assert_eq!(ids, all, "a job never");
     for tenant in &tenants {
-        let active = hand.store.active_jobs(tenant).await.unwrap();
+        let active = handle.store.active_jobs(tenant).await.unwrap();
         assert_eq!((active.pending, active.running), (0, jobs as u64 / 3));
     }
 }
 
 pub async fn parallel_nodes_keep_the_share_of_a_tenant(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let acme = hand.tenant("acme").await;
+    let handle = WorkHandle::of(fixture);
+    let acme = handle.tenant("acme").await;
     for _ in 0..30 {
-        hand.pending(&TenantId::default()).await;
-        hand.pending(&acme).await;
+        handle.pending(&TenantId::default()).await;
+        handle.pending(&acme).await;
     }
-    for _ in 0..rounds(&hand, 8, 4) {
+    for _ in 0..rounds(&handle, 8, 4) {
         let batches = at_once(8, |_| {
-            let hand = hand.clone();
-            async move { hand.try_lease(3, 3).await }
+            let handle = handle.clone();
+            async move { handle.try_lease(3, 3).await }
         })
         .await;
         let leased: Vec<LeasedJob> = batches.into_iter().flatten().collect();
@@ -76,48 +76,48 @@ pub async fn parallel_nodes_keep_the_share_of_a_tenant(fixture: &WorkFixture) {
             assert!(own <= 3, "{own} of {tenant}");
         }
         // A node may lease too few because of a concurrent one; the next lease takes the rest.
-        let rest = hand.try_lease(100, 3).await;
+        let rest = handle.try_lease(100, 3).await;
         assert_eq!(leased.len() + rest.len(), 6);
         for it in leased.into_iter().chain(rest) {
-            hand.finished(&it.lease, &completed(0)).await;
+            handle.finished(&it.lease, &completed(0)).await;
         }
     }
 }
 
 pub async fn a_job_ends_once_whoever_ends_it(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let hook = hand.webhook(&[]).await;
+    let handle = WorkHandle::of(fixture);
+    let hook = handle.webhook(&[]).await;
     let all = QuotaOwner::Tenant(TenantId::default());
-    let count = rounds(&hand, 1_000, 40);
+    let count = rounds(&handle, 1_000, 40);
     let (mut ended, mut kept) = (Vec::new(), 0);
     for round in 0..count {
-        let job = hand.spoken(None, 1.0);
-        assert_eq!(hand.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
-        let held = hand.lease().await;
+        let job = handle.spoken(None, 1.0);
+        assert_eq!(handle.try_insert_job(&job, None).await, InsertJobOutcome::Inserted);
+        let held = handle.lease().await;
         // In every second round the lease has already expired when the calls race.
         if round % 2 == 0 {
-            hand.clock.advance(MINUTE);
+            handle.clock.advance(MINUTE);
         }
         let answers = at_once(6, |number| {
-            let (hand, held) = (hand.clone(), held.clone());
+            let (handle, held) = (handle.clone(), held.clone());
             async move {
                 let outcome = match number {
                     0 | 1 => completed(1_234),
                     2 => failed(),
                     3 => {
-                        assert_ne!(hand.cancel(&held.job).await, CancelJobOutcome::Unknown);
+                        assert_ne!(handle.cancel(&held.job).await, CancelJobOutcome::Unknown);
                         return 0;
                     }
                     4 => {
-                        let moved = hand.reclaim(if round % 4 == 0 { 1 } else { 9 }).await;
+                        let moved = handle.reclaim(if round % 4 == 0 { 1 } else { 9 }).await;
                         return moved.iter().filter(|job| job.status.is_ended()).count();
                     }
                     _ => {
-                        hand.beat(&held.lease, Some(1)).await;
+                        handle.beat(&held.lease, Some(1)).await;
                         return 0;
                     }
                 };
-                match hand.finish(&held.lease, &outcome).await {
+                match handle.finish(&held.lease, &outcome).await {
                     FinishJobOutcome::Finished(job) => usize::from(job.status.is_ended()),
                     FinishJobOutcome::Lost => 0,
                 }
@@ -125,22 +125,22 @@ pub async fn a_job_ends_once_whoever_ends_it(fixture: &WorkFixture) {
         })
         .await;
         let ends = answers.iter().sum::<usize>();
-        let mut now = hand.look_job(&job).await;
+        let mut now = handle.look_job(&job).await;
         if now.status.is_ended() {
             // Exception: the job was reclaimed, and cancelled while it was pending. Then the cancel call ended it.
             assert!(ends == 1 || (ends == 0 && now.status.as_str() == "cancelled"), "{ends} ends of {now:?}");
         } else {
             assert_eq!(ends, 0);
-            let again = hand.lease().await;
+            let again = handle.lease().await;
             assert_eq!(again.lease.fence, 2);
-            now = hand.finished(&again.lease, &completed(1_234)).await;
+            now = handle.finished(&again.lease, &completed(1_234)).await;
         }
         kept += if now.status.as_str() == "completed" { 1_234 } else { 0 };
         ended.push(now);
     }
-    assert_eq!(hand.metered(&all).await, (kept, 0), "settled once");
+    assert_eq!(handle.metered(&all).await, (kept, 0), "settled once");
     let mut records = HashMap::<String, usize>::new();
-    for record in hand.audit().await {
+    for record in handle.audit().await {
         let end = record.action == "job.completed" || record.action == "job.failed" || record.action == "job.cancelled";
         // A stop request is recorded too, with the operator as actor; the end is recorded with the gateway as actor.
         if end && record.actor_kind == "gateway" {
@@ -158,32 +158,32 @@ pub async fn a_job_ends_once_whoever_ends_it(fixture: &WorkFixture) {
     assert_eq!(records.len() + by_caller, count);
     let mut told = 0;
     loop {
-        let due = hand.take().await;
+        let due = handle.take().await;
         if due.is_empty() {
             break;
         }
         told += due.len();
     }
     assert_eq!(told, count, "told of once");
-    assert!(hand.deliveries(&hook).await.len() <= count);
+    assert!(handle.deliveries(&hook).await.len() <= count);
 }
 
 pub async fn a_job_survives_nodes_that_die(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let count = rounds(&hand, 200, 30);
+    let handle = WorkHandle::of(fixture);
+    let count = rounds(&handle, 200, 30);
     let mut jobs = Vec::new();
     for _ in 0..count {
-        jobs.push(hand.pending(&TenantId::default()).await);
+        jobs.push(handle.pending(&TenantId::default()).await);
     }
     // The nodes finish some jobs, retry some, and abandon the rest.
     let mut ends = 0;
     for _ in 0..1_000 {
         ends += at_once(4, |node| {
-            let hand = hand.clone();
+            let handle = handle.clone();
             async move {
-                hand.reclaim(1_000).await;
+                handle.reclaim(1_000).await;
                 let mut ends = 0;
-                for (number, it) in hand.try_lease(9, 1_000).await.into_iter().enumerate() {
+                for (number, it) in handle.try_lease(9, 1_000).await.into_iter().enumerate() {
                     let outcome = match (number + node) % 3 {
                         0 => completed(0),
                         1 => retry(Duration::ZERO),
@@ -191,7 +191,7 @@ pub async fn a_job_survives_nodes_that_die(fixture: &WorkFixture) {
                         _ if it.deaths == 0 => continue,
                         _ => completed(0),
                     };
-                    if let FinishJobOutcome::Finished(job) = hand.finish(&it.lease, &outcome).await {
+                    if let FinishJobOutcome::Finished(job) = handle.finish(&it.lease, &outcome).await {
                         ends += usize::from(job.status.is_ended());
                     }
                 }
@@ -204,32 +204,32 @@ pub async fn a_job_survives_nodes_that_die(fixture: &WorkFixture) {
         if ends >= count {
             break;
         }
-        hand.clock.advance(MINUTE);
+        handle.clock.advance(MINUTE);
     }
     assert_eq!(ends, count);
     for job in &jobs {
-        assert_eq!(hand.look_job(job).await.status.as_str(), "completed");
+        assert_eq!(handle.look_job(job).await.status.as_str(), "completed");
     }
-    let records = hand.audit().await;
+    let records = handle.audit().await;
     assert_eq!(records.iter().filter(|record| record.action == "job.completed").count(), count);
 }
 
 pub async fn parallel_reservations_never_exceed_a_quota(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let keys = [hand.key().await.key.id, hand.key().await.key.id];
+    let handle = WorkHandle::of(fixture);
+    let keys = [handle.key().await.key.id, handle.key().await.key.id];
     let seconds = |most| Quota::default().with(QuotaKind::Seconds, Some(most));
-    hand.limit(&QuotaOwner::Key(TenantId::default(), keys[0]), seconds(3)).await;
-    hand.limit(&QuotaOwner::Tenant(TenantId::default()), seconds(7)).await;
-    let each = rounds(&hand, 50, 20);
+    handle.limit(&QuotaOwner::Key(TenantId::default(), keys[0]), seconds(3)).await;
+    handle.limit(&QuotaOwner::Tenant(TenantId::default()), seconds(7)).await;
+    let each = rounds(&handle, 50, 20);
     let granted = at_once(16, |number| {
-        let hand = hand.clone();
+        let handle = handle.clone();
         async move {
             let of = if number % 4 < 2 { UsageSource::Jobs } else { UsageSource::Streams };
-            let account = hand.account(Some(keys[number % 2]), of);
+            let account = handle.account(Some(keys[number % 2]), of);
             let amount = if number % 3 == 0 { AudioAmount::Whole(73) } else { AudioAmount::UpTo(73) };
             let mut sum = 0;
             for _ in 0..each {
-                match hand.store.reserve_audio(&account, amount).await.unwrap() {
+                match handle.store.reserve_audio(&account, amount).await.unwrap() {
                     ReserveOutcome::Granted(ms) => sum += ms,
                     ReserveOutcome::Exhausted(_) => {}
                 }
@@ -240,44 +240,44 @@ pub async fn parallel_reservations_never_exceed_a_quota(fixture: &WorkFixture) {
     .await;
     let sum = |key| granted.iter().filter(|(own, _)| *own == key).map(|(_, ms)| ms).sum::<u64>();
     assert!(sum(0) <= 3_000 && sum(0) + sum(1) == 7_000, "{granted:?}");
-    let (jobs, streams) = hand.metered(&QuotaOwner::Tenant(TenantId::default())).await;
+    let (jobs, streams) = handle.metered(&QuotaOwner::Tenant(TenantId::default())).await;
     assert_eq!(jobs + streams, 7_000);
 }
 
 pub async fn parallel_inserts_never_exceed_a_quota(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let keys = [hand.key().await.key.id, hand.key().await.key.id];
+    let handle = WorkHandle::of(fixture);
+    let keys = [handle.key().await.key.id, handle.key().await.key.id];
     let quota = |jobs| Quota::default().with(QuotaKind::Jobs, Some(jobs));
-    hand.limit(&QuotaOwner::Key(TenantId::default(), keys[0]), quota(4)).await;
-    hand.limit(&QuotaOwner::Tenant(TenantId::default()), quota(7).with(QuotaKind::Seconds, Some(9))).await;
+    handle.limit(&QuotaOwner::Key(TenantId::default(), keys[0]), quota(4)).await;
+    handle.limit(&QuotaOwner::Tenant(TenantId::default()), quota(7).with(QuotaKind::Seconds, Some(9))).await;
     let answers = at_once(32, |number| {
-        let hand = hand.clone();
-        let job = hand.spoken(Some(keys[number % 2]), 0.5);
-        async move { (number % 2, hand.try_insert_job(&job, None).await) }
+        let handle = handle.clone();
+        let job = handle.spoken(Some(keys[number % 2]), 0.5);
+        async move { (number % 2, handle.try_insert_job(&job, None).await) }
     })
     .await;
     let count = |key| answers.iter().filter(|(own, it)| *own == key && *it == InsertJobOutcome::Inserted).count();
     assert!(count(0) <= 4, "{} of the key", count(0));
     assert_eq!(count(0) + count(1), 7);
-    assert_eq!(hand.store.active_jobs(&TenantId::default()).await.unwrap().pending, 7);
-    assert_eq!(hand.metered(&QuotaOwner::Tenant(TenantId::default())).await, (3_500, 0));
+    assert_eq!(handle.store.active_jobs(&TenantId::default()).await.unwrap().pending, 7);
+    assert_eq!(handle.metered(&QuotaOwner::Tenant(TenantId::default())).await, (3_500, 0));
 }
 
 pub async fn parallel_sessions_never_exceed_capacity_or_limit(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let key = hand.key().await.key.id;
+    let handle = WorkHandle::of(fixture);
+    let key = handle.key().await.key.id;
     let streams = |most| Quota::default().with(QuotaKind::Streams, Some(most));
-    hand.limit(&QuotaOwner::Key(TenantId::default(), key), streams(3)).await;
+    handle.limit(&QuotaOwner::Key(TenantId::default(), key), streams(3)).await;
     let capacities = [("a", 4), ("b", 3), ("c", 2)];
     for (id, capacity) in capacities {
-        assert!(hand.put(&worker(id, capacity)).await);
+        assert!(handle.put(&worker(id, capacity)).await);
     }
-    for _ in 0..rounds(&hand, 100, 8) {
+    for _ in 0..rounds(&handle, 100, 8) {
         let answers = at_once(24, |number| {
-            let hand = hand.clone();
+            let handle = handle.clone();
             async move {
-                let session = hand.new_session((number % 2 == 0).then_some(key));
-                (session.key.is_some(), session.id, hand.open(&session).await)
+                let session = handle.new_session((number % 2 == 0).then_some(key));
+                (session.key.is_some(), session.id, handle.open(&session).await)
             }
         })
         .await;
@@ -297,31 +297,31 @@ pub async fn parallel_sessions_never_exceed_capacity_or_limit(fixture: &WorkFixt
         }
         // Each session is closed twice at once; exactly one of the calls frees the slot.
         let closed = at_once(18, |number| {
-            let (hand, id) = (hand.clone(), open[number / 2]);
-            async move { hand.close(id).await }
+            let (handle, id) = (handle.clone(), open[number / 2]);
+            async move { handle.close(id).await }
         })
         .await;
         assert_eq!(closed.into_iter().filter(|closed| *closed).count(), 9);
-        assert_eq!(hand.sessions().await, 0);
+        assert_eq!(handle.sessions().await, 0);
     }
 }
 
 pub async fn parallel_takes_give_each_delivery_once(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
+    let handle = WorkHandle::of(fixture);
     for _ in 0..3 {
-        hand.webhook(&[]).await;
+        handle.webhook(&[]).await;
     }
-    let jobs = rounds(&hand, 100, 20);
+    let jobs = rounds(&handle, 100, 20);
     for _ in 0..jobs {
-        hand.happen().await;
+        handle.happen().await;
     }
     for attempt in 1..=3 {
         let taken = at_once(8, |_| {
-            let hand = hand.clone();
+            let handle = handle.clone();
             async move {
                 let mut own = Vec::new();
                 loop {
-                    let due = hand.store.take_deliveries(4, MINUTE, &[]).await.unwrap();
+                    let due = handle.store.take_deliveries(4, MINUTE, &[]).await.unwrap();
                     if due.is_empty() {
                         return own;
                     }
@@ -334,55 +334,55 @@ pub async fn parallel_takes_give_each_delivery_once(fixture: &WorkFixture) {
         assert!(taken.iter().all(|due| due.delivery.attempts == attempt));
         let ids: HashSet<_> = taken.iter().map(|due| due.delivery.id).collect();
         assert_eq!((ids.len(), taken.len()), (jobs * 3, jobs * 3));
-        hand.clock.advance(MINUTE);
+        handle.clock.advance(MINUTE);
     }
 }
 
 pub async fn parallel_notes_of_an_attempt_count_once(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let webhook = hand.webhook(&[]).await;
-    let count = rounds(&hand, 100, 12);
+    let handle = WorkHandle::of(fixture);
+    let webhook = handle.webhook(&[]).await;
+    let count = rounds(&handle, 100, 12);
     for round in 1..=count {
-        hand.happen().await;
-        let due = hand.take_one().await;
+        handle.happen().await;
+        let due = handle.take_one().await;
         at_once(6, |_| {
-            let (hand, missed, webhook) = (hand.clone(), hand.missed(&due, None), webhook.clone());
-            async move { hand.note(&missed, &webhook).await }
+            let (handle, missed, webhook) = (handle.clone(), handle.missed(&due, None), webhook.clone());
+            async move { handle.note(&missed, &webhook).await }
         })
         .await;
-        assert_eq!(hand.look_webhook(&webhook).await.exhausted as usize, round);
+        assert_eq!(handle.look_webhook(&webhook).await.exhausted as usize, round);
     }
 }
 
 pub async fn parallel_sweeps_of_orphans_cancel_once(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let hook = hand.webhook(&[]).await;
-    let key = hand.key().await.key;
+    let handle = WorkHandle::of(fixture);
+    let hook = handle.webhook(&[]).await;
+    let key = handle.key().await.key;
     for _ in 0..20 {
-        assert_eq!(hand.try_insert_job(&hand.spoken(Some(key.id), 1.0), None).await, InsertJobOutcome::Inserted);
+        assert_eq!(handle.try_insert_job(&handle.spoken(Some(key.id), 1.0), None).await, InsertJobOutcome::Inserted);
     }
-    hand.revoke(&key).await;
+    handle.revoke(&key).await;
     let answers = at_once(6, |number| {
-        let hand = hand.clone();
+        let handle = handle.clone();
         async move {
             if number == 5 {
                 // A job that is leased at this moment continues to run.
-                return (0, hand.try_lease(3, 100).await);
+                return (0, handle.try_lease(3, 100).await);
             }
-            (hand.store.cancel_orphans(hand.now(), 100).await.unwrap().len(), Vec::new())
+            (handle.store.cancel_orphans(handle.now(), 100).await.unwrap().len(), Vec::new())
         }
     })
     .await;
     let mut cancelled: usize = answers.iter().map(|(cancelled, _)| cancelled).sum();
     let leased: Vec<_> = answers.into_iter().flat_map(|(_, leased)| leased).collect();
     for it in &leased {
-        hand.finished(&it.lease, &JobOutcome::Cancelled).await;
+        handle.finished(&it.lease, &JobOutcome::Cancelled).await;
     }
-    cancelled += hand.store.cancel_orphans(hand.now(), 100).await.unwrap().len();
+    cancelled += handle.store.cancel_orphans(handle.now(), 100).await.unwrap().len();
     assert_eq!(cancelled + leased.len(), 20);
-    assert_eq!(hand.metered(&QuotaOwner::Tenant(key.tenant)).await, (0, 0));
-    let told: HashSet<_> = hand.deliveries(&hook).await.into_iter().map(|it| it.body).collect();
+    assert_eq!(handle.metered(&QuotaOwner::Tenant(key.tenant)).await, (0, 0));
+    let told: HashSet<_> = handle.deliveries(&hook).await.into_iter().map(|it| it.body).collect();
     assert_eq!(told.len(), 20);
-    let records = hand.audit().await;
+    let records = handle.audit().await;
     assert_eq!(records.iter().filter(|record| record.action == "job.cancelled").count(), 20);
 }

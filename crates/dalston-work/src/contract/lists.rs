@@ -9,12 +9,12 @@ use dalston_model::{Cursor, Start, TenantId, Timestamp};
 use std::time::Duration;
 
 pub async fn a_walk_by_cursor_sees_every_job_once(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
+    let handle = WorkHandle::of(fixture);
     let mut jobs = Vec::new();
     for micros in [3, 2, 2, 0, 2, 1_000_000] {
         for status in [JobStatus::Pending, JobStatus::Completed] {
-            let job = Job { status, created_at: hand.now().plus(Duration::from_micros(micros)), ..hand.new_job() };
-            hand.try_insert_job(&job, None).await;
+            let job = Job { status, created_at: handle.now().plus(Duration::from_micros(micros)), ..handle.new_job() };
+            handle.try_insert_job(&job, None).await;
             jobs.push(job);
         }
     }
@@ -22,7 +22,7 @@ pub async fn a_walk_by_cursor_sees_every_job_once(fixture: &WorkFixture) {
     for status in [None, Some(JobStatus::Completed)] {
         let (mut walked, mut start) = (Vec::new(), Start::Newest);
         loop {
-            let part = hand.store.jobs(&TenantId::default(), &page(2, start), status).await.unwrap();
+            let part = handle.store.jobs(&TenantId::default(), &page(2, start), status).await.unwrap();
             walked.extend(part.items);
             assert!(walked.len() <= jobs.len(), "a job twice");
             match part.next {
@@ -36,57 +36,57 @@ pub async fn a_walk_by_cursor_sees_every_job_once(fixture: &WorkFixture) {
 }
 
 pub async fn a_cursor_of_jobs_outlives_its_job(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let (old, gone) = (hand.job(JobStatus::Failed).await, hand.new_job());
-    let gone = Job { created_at: hand.now().plus(Duration::from_secs(1)), status: JobStatus::Failed, ..gone };
-    hand.try_insert_job(&gone, None).await;
-    let entry = hand.entry(WorkAction::JOB_DELETED, &gone.tenant, WorkTarget::Job(gone.id).into());
-    hand.store.delete_job(&gone.tenant, gone.id, &entry).await.unwrap();
+    let handle = WorkHandle::of(fixture);
+    let (old, gone) = (handle.job(JobStatus::Failed).await, handle.new_job());
+    let gone = Job { created_at: handle.now().plus(Duration::from_secs(1)), status: JobStatus::Failed, ..gone };
+    handle.try_insert_job(&gone, None).await;
+    let entry = handle.entry(WorkAction::JOB_DELETED, &gone.tenant, WorkTarget::Job(gone.id).into());
+    handle.store.delete_job(&gone.tenant, gone.id, &entry).await.unwrap();
     let behind = Start::After(Cursor { created_at: gone.created_at, id: gone.id.to_string() });
-    assert_eq!(hand.store.jobs(&old.tenant, &page(9, behind), None).await.unwrap().items, [old]);
+    assert_eq!(handle.store.jobs(&old.tenant, &page(9, behind), None).await.unwrap().items, [old]);
 }
 
 pub async fn a_cursor_of_another_list_is_no_outage(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let job = hand.job(JobStatus::Pending).await;
+    let handle = WorkHandle::of(fixture);
+    let job = handle.job(JobStatus::Pending).await;
     // Later than the job, so that only the time decides the order.
     let later = Timestamp::from_micros(job.created_at.as_micros() + 1);
-    for id in [hand.key_id().to_string(), "x".to_owned(), "-".repeat(64)] {
+    for id in [handle.key_id().to_string(), "x".to_owned(), "-".repeat(64)] {
         let start = Start::After(Cursor { created_at: later, id });
-        let jobs = hand.store.jobs(&job.tenant, &page(9, start), None).await.unwrap().items;
+        let jobs = handle.store.jobs(&job.tenant, &page(9, start), None).await.unwrap().items;
         assert_eq!(jobs, std::slice::from_ref(&job));
     }
 }
 
 pub async fn another_tenants_job_is_unknown_to_every_step(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let acme = hand.tenant("acme").await;
-    let (pending, ended) = (hand.job(JobStatus::Pending).await, hand.job(JobStatus::Failed).await);
-    let seq = hand.seq().await;
+    let handle = WorkHandle::of(fixture);
+    let acme = handle.tenant("acme").await;
+    let (pending, ended) = (handle.job(JobStatus::Pending).await, handle.job(JobStatus::Failed).await);
+    let seq = handle.seq().await;
     for job in [&pending, &ended] {
-        let entry = |action| hand.entry(action, &acme, WorkTarget::Job(job.id).into());
-        let cancel = hand.store.cancel_job(&acme, job.id, hand.now(), &entry(WorkAction::JOB_CANCELLED)).await;
+        let entry = |action| handle.entry(action, &acme, WorkTarget::Job(job.id).into());
+        let cancel = handle.store.cancel_job(&acme, job.id, handle.now(), &entry(WorkAction::JOB_CANCELLED)).await;
         assert_eq!(cancel, Ok(CancelJobOutcome::Unknown));
-        let delete = hand.store.delete_job(&acme, job.id, &entry(WorkAction::JOB_DELETED)).await;
+        let delete = handle.store.delete_job(&acme, job.id, &entry(WorkAction::JOB_DELETED)).await;
         assert_eq!(delete, Ok(DeleteJobOutcome::Unknown));
-        assert_eq!(hand.store.job(&acme, job.id).await, Ok(None));
-        assert_eq!(hand.store.job(&job.tenant, job.id).await.unwrap().as_ref(), Some(job));
-        assert_eq!(hand.store.job_exists(job.id).await, Ok(true));
+        assert_eq!(handle.store.job(&acme, job.id).await, Ok(None));
+        assert_eq!(handle.store.job(&job.tenant, job.id).await.unwrap().as_ref(), Some(job));
+        assert_eq!(handle.store.job_exists(job.id).await, Ok(true));
     }
-    assert_eq!(hand.seq().await, seq);
+    assert_eq!(handle.seq().await, seq);
 }
 
 pub async fn lists_show_their_own_tenant(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
+    let handle = WorkHandle::of(fixture);
     // One tenant name is a prefix of the other: a key space with careless concatenation would mix them.
-    let (acme, longer) = (hand.tenant("acme").await, hand.tenant("acme-2").await);
-    hand.job(JobStatus::Pending).await;
-    let mut job = hand.new_job();
+    let (acme, longer) = (handle.tenant("acme").await, handle.tenant("acme-2").await);
+    handle.job(JobStatus::Pending).await;
+    let mut job = handle.new_job();
     job.tenant = longer.clone();
-    hand.try_insert_job(&job, None).await;
+    handle.try_insert_job(&job, None).await;
     let all = page(100, Start::Newest);
-    assert!(hand.store.jobs(&acme, &all, None).await.unwrap().items.is_empty());
-    assert_eq!(hand.store.active_jobs(&acme).await, Ok(ActiveJobs::default()));
-    assert_eq!(hand.store.jobs(&longer, &all, None).await.unwrap().items, [job]);
-    assert_eq!(hand.store.active_jobs(&longer).await.unwrap().pending, 1);
+    assert!(handle.store.jobs(&acme, &all, None).await.unwrap().items.is_empty());
+    assert_eq!(handle.store.active_jobs(&acme).await, Ok(ActiveJobs::default()));
+    assert_eq!(handle.store.jobs(&longer, &all, None).await.unwrap().items, [job]);
+    assert_eq!(handle.store.active_jobs(&longer).await.unwrap().pending, 1);
 }

@@ -22,12 +22,12 @@ fn verify(records: &[AuditRecord]) {
 }
 
 pub async fn every_change_of_a_job_is_recorded_once_in_order(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let job = hand.job(JobStatus::Pending).await;
-    let entry = |action| hand.entry(action, &job.tenant, WorkTarget::Job(job.id).into());
-    hand.store.cancel_job(&job.tenant, job.id, hand.now(), &entry(WorkAction::JOB_CANCELLED)).await.unwrap();
-    hand.store.delete_job(&job.tenant, job.id, &entry(WorkAction::JOB_DELETED)).await.unwrap();
-    let records = hand.audit().await;
+    let handle = WorkHandle::of(fixture);
+    let job = handle.job(JobStatus::Pending).await;
+    let entry = |action| handle.entry(action, &job.tenant, WorkTarget::Job(job.id).into());
+    handle.store.cancel_job(&job.tenant, job.id, handle.now(), &entry(WorkAction::JOB_CANCELLED)).await.unwrap();
+    handle.store.delete_job(&job.tenant, job.id, &entry(WorkAction::JOB_DELETED)).await.unwrap();
+    let records = handle.audit().await;
     let id = job.id.to_string();
     let texts = |record: &AuditRecord| {
         [&record.action, &record.tenant_id, &record.target_kind, &record.target_id].map(String::clone)
@@ -35,53 +35,53 @@ pub async fn every_change_of_a_job_is_recorded_once_in_order(fixture: &WorkFixtu
     let expected = ["job.created", "job.cancelled", "job.deleted"].map(|action| [action, "default", "job", &id]);
     assert_eq!(records.iter().map(texts).collect::<Vec<_>>(), expected.map(|it| it.map(str::to_owned)));
     verify(&records);
-    assert_eq!(hand.changes(&Checkpoint::START, 10).await.0, [], "it is a change of no key");
+    assert_eq!(handle.changes(&Checkpoint::START, 10).await.0, [], "it is a change of no key");
 }
 
 pub async fn parallel_changes_of_keys_and_jobs_make_one_chain(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
+    let handle = WorkHandle::of(fixture);
     at_once(8, |number| {
-        let hand = hand.clone();
+        let handle = handle.clone();
         async move {
             for _ in 0..10 {
-                if number % 2 == 0 { drop(hand.job(JobStatus::Pending).await) } else { drop(hand.key().await) }
+                if number % 2 == 0 { drop(handle.job(JobStatus::Pending).await) } else { drop(handle.key().await) }
             }
         }
     })
     .await;
-    let records = hand.audit().await;
+    let records = handle.audit().await;
     assert_eq!(records.len(), 80);
     verify(&records);
 }
 
 pub async fn a_repeated_job_is_not_inserted(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let (one, two, claim) = (hand.new_job(), hand.new_job(), hand.claim("upload"));
-    assert_eq!(hand.try_insert_job(&one, Some(&claim)).await, InsertJobOutcome::Inserted);
-    assert_eq!(hand.try_insert_job(&two, Some(&claim)).await, InsertJobOutcome::Repeated(repeated(&one.id, true)));
+    let handle = WorkHandle::of(fixture);
+    let (one, two, claim) = (handle.new_job(), handle.new_job(), handle.claim("upload"));
+    assert_eq!(handle.try_insert_job(&one, Some(&claim)).await, InsertJobOutcome::Inserted);
+    assert_eq!(handle.try_insert_job(&two, Some(&claim)).await, InsertJobOutcome::Repeated(repeated(&one.id, true)));
     let other = IdempotencyKey { fingerprint: [0; 32], ..claim };
-    assert_eq!(hand.try_insert_job(&two, Some(&other)).await, InsertJobOutcome::Repeated(repeated(&one.id, false)));
-    assert_eq!(hand.store.job_exists(two.id).await, Ok(false));
+    assert_eq!(handle.try_insert_job(&two, Some(&other)).await, InsertJobOutcome::Repeated(repeated(&one.id, false)));
+    assert_eq!(handle.store.job_exists(two.id).await, Ok(false));
     assert_eq!(one.status, JobStatus::Pending);
-    assert_eq!(hand.store.active_jobs(&one.tenant).await.unwrap().pending, 1);
+    assert_eq!(handle.store.active_jobs(&one.tenant).await.unwrap().pending, 1);
 }
 
 pub async fn a_job_that_is_not_inserted_claims_nothing(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
-    let claim = hand.claim("once");
-    let mut job = hand.new_job();
+    let handle = WorkHandle::of(fixture);
+    let claim = handle.claim("once");
+    let mut job = handle.new_job();
     job.tenant = "nobody".parse().unwrap();
-    assert_eq!(hand.try_insert_job(&job, Some(&claim)).await, InsertJobOutcome::UnknownTenant);
-    assert_eq!(hand.try_insert(&hand.new_key(), Some(&claim)).await, InsertKeyOutcome::Inserted);
+    assert_eq!(handle.try_insert_job(&job, Some(&claim)).await, InsertJobOutcome::UnknownTenant);
+    assert_eq!(handle.try_insert(&handle.new_key(), Some(&claim)).await, InsertKeyOutcome::Inserted);
 }
 
 pub async fn parallel_cancels_cancel_once(fixture: &WorkFixture) {
-    let hand = WorkHandle::of(fixture);
+    let handle = WorkHandle::of(fixture);
     for _ in 0..10 {
-        let job = hand.job(JobStatus::Pending).await;
+        let job = handle.job(JobStatus::Pending).await;
         let answers = at_once(8, |_| {
-            let (store, job, at) = (hand.store.clone(), job.clone(), hand.now());
-            let entry = hand.entry(WorkAction::JOB_CANCELLED, &job.tenant, WorkTarget::Job(job.id).into());
+            let (store, job, at) = (handle.store.clone(), job.clone(), handle.now());
+            let entry = handle.entry(WorkAction::JOB_CANCELLED, &job.tenant, WorkTarget::Job(job.id).into());
             async move { store.cancel_job(&job.tenant, job.id, at, &entry).await.unwrap() }
         })
         .await;
@@ -91,5 +91,5 @@ pub async fn parallel_cancels_cancel_once(fixture: &WorkFixture) {
             7
         );
     }
-    assert_eq!(hand.audit().await.len(), 20);
+    assert_eq!(handle.audit().await.len(), 20);
 }

@@ -16,7 +16,12 @@ impl WireProtocol for Plain {
         outbound.push_back(format!("begin {}", config.model).into());
     }
 
-    fn hear(&mut self, message: ClientMessage, has_audio: bool, outbound: &mut OutboundQueue) -> ClientAction {
+    fn on_client_message(
+        &mut self,
+        message: ClientMessage,
+        has_audio: bool,
+        outbound: &mut OutboundQueue,
+    ) -> ClientAction {
         match message {
             ClientMessage::Audio(audio) => ClientAction::Pass(ClientFrame::Audio(audio)),
             ClientMessage::Text(text) if text == "replace" => ClientAction::Replace(config()),
@@ -28,7 +33,7 @@ impl WireProtocol for Plain {
         }
     }
 
-    fn tell(&mut self, event: WorkerEvent, outbound: &mut OutboundQueue) {
+    fn on_worker_event(&mut self, event: WorkerEvent, outbound: &mut OutboundQueue) {
         outbound.push_back(event.kind.as_str().into());
     }
 
@@ -87,7 +92,7 @@ impl Scenario {
             At::Open => {}
             At::Blocked => drop(session.control("flush")),
             At::HalfClosed => drop(session.on(SessionEvent::WorkerClosed)),
-            At::Draining | At::Asked => drop(session.on(SessionEvent::StopSignal(CloseReason::TimeUp))),
+            At::Draining | At::Asked => drop(session.on(SessionEvent::StopSignal(CloseReason::SessionLimit))),
         }
         if phase == At::Asked {
             assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(ClientFrame::end()));
@@ -220,7 +225,7 @@ fn audio_that_cannot_be_reserved_closes_the_session() {
 #[test]
 fn a_draining_session_passes_what_waits_then_asks_the_worker_to_end_once() {
     let mut session = Scenario::at(At::Blocked);
-    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::TimeUp)), wait(false, true, Some(DRAIN)));
+    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::SessionLimit)), wait(false, true, Some(DRAIN)));
     assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(ClientFrame::Control("flush".into())));
     assert_eq!(session.on(SessionEvent::Done), wait(false, true, Some(DRAIN)));
     assert_eq!(session.on(SessionEvent::WorkerReady), SessionAction::Pass(ClientFrame::end()));
@@ -237,7 +242,7 @@ fn nothing_moves_the_deadline_of_a_draining_session() {
         let limit = Some(Duration::from_secs(seconds));
         assert_eq!(session.on(SessionEvent::Done), wait(false, false, limit));
         assert_eq!(
-            session.on(SessionEvent::StopSignal(CloseReason::TimeUp)),
+            session.on(SessionEvent::StopSignal(CloseReason::SessionLimit)),
             wait(false, false, limit),
             "nor a second end"
         );
@@ -289,7 +294,7 @@ fn what_a_worker_sent_before_it_closed_is_still_read() {
     }
     let mut session = Scenario::at(At::HalfClosed);
     assert_eq!(
-        session.on(SessionEvent::StopSignal(CloseReason::TimeUp)),
+        session.on(SessionEvent::StopSignal(CloseReason::SessionLimit)),
         wait(false, false, Some(DRAIN)),
         "it drains, too"
     );
@@ -326,11 +331,11 @@ fn a_stop_signal_closes_any_phase_at_once() {
     let closed = |code, reason, texts| (SessionEnd::closed(code, reason), texts);
     for phase in PHASES {
         for (ending, (end, texts)) in [
-            (CloseReason::KeyEnded, closed(CloseCode::Other(4001), "Invalid API key", vec![])),
+            (CloseReason::KeyInvalid, closed(CloseCode::Other(4001), "Invalid API key", vec![])),
             (CloseReason::ScopeLost, closed(CloseCode::Other(4003), "Missing 'realtime' scope", vec![])),
             (CloseReason::Stopping, closed(CloseCode::Away, "The gateway stops", vec![])),
             (
-                CloseReason::SlotLost,
+                CloseReason::SlotExpired,
                 closed(CloseCode::Again, "The session's slot has lapsed", vec!["fault session_lost".into()]),
             ),
         ] {
@@ -345,7 +350,7 @@ fn a_stop_signal_closes_any_phase_at_once() {
 fn a_key_that_ends_during_a_write_stops_it_and_the_texts_behind_it_precede_the_close() {
     let mut session = Scenario::open();
     assert_eq!(session.control("ask"), text("audio: false"));
-    let (end, texts, _) = session.closed_by(SessionEvent::StopSignal(CloseReason::KeyEnded));
+    let (end, texts, _) = session.closed_by(SessionEvent::StopSignal(CloseReason::KeyInvalid));
     assert_eq!(end, SessionEnd::closed(CloseCode::Other(4001), "Invalid API key"));
     assert_eq!(texts, ["that is all"]);
 }
@@ -354,7 +359,7 @@ fn a_key_that_ends_during_a_write_stops_it_and_the_texts_behind_it_precede_the_c
 fn a_session_whose_time_is_up_during_a_write_goes_on_writing() {
     let mut session = Scenario::open();
     assert_eq!(session.control("ask"), text("audio: false"));
-    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::TimeUp)), text("that is all"));
+    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::SessionLimit)), text("that is all"));
     session.now += DRAIN;
     assert_eq!(session.on(SessionEvent::Done), SessionAction::Close, "the deadline counts from the signal");
     assert_eq!(session.closing(), (TIME_UP, vec![], true));
@@ -413,10 +418,10 @@ fn pings_pass_both_ways_and_change_no_phase() {
 #[test]
 fn a_closing_session_keeps_its_end() {
     let mut session = Scenario::open();
-    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::KeyEnded)), SessionAction::Close);
+    assert_eq!(session.on(SessionEvent::StopSignal(CloseReason::KeyInvalid)), SessionAction::Close);
     for late in [
         SessionEvent::Done,
-        SessionEvent::StopSignal(CloseReason::TimeUp),
+        SessionEvent::StopSignal(CloseReason::SessionLimit),
         SessionEvent::Client(SocketMessage::Close),
         SessionEvent::ClientIdle,
         SessionEvent::KeepaliveDue,

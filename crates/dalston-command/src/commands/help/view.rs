@@ -97,7 +97,7 @@ impl From<&CommandSpec> for CommandView {
         Self {
             name: row.name.to_owned(),
             summary: row.summary.clone(),
-            scope: scope(row.need),
+            scope: scope(row.requirement),
             effect: row.effect.as_str().to_owned(),
             method: row.route.method.as_str().to_owned(),
             path: row.route.pattern.to_owned(),
@@ -124,7 +124,7 @@ impl From<&DataRoute> for RouteView {
             method: route.method.as_str().to_owned(),
             path: route.pattern.to_owned(),
             summary: route.summary.to_owned(),
-            scope: route.need.and_then(scope),
+            scope: route.requirement.and_then(scope),
             example: route.example.to_owned(),
         }
     }
@@ -134,11 +134,13 @@ impl From<&DataRoute> for RouteView {
 /// of the chat's own updates is for Telegram only.
 fn serves(route: &DataRoute, principal: &Principal) -> bool {
     let in_chat = matches!(principal.actor, Actor::ChatAdmin(_) | Actor::ChatGuest(_));
-    !in_chat && route.handler != Handler::Telegram && route.need.is_none_or(|need| need.is_met_by(principal.scopes))
+    !in_chat
+        && route.handler != Handler::Telegram
+        && route.requirement.is_none_or(|requirement| requirement.is_met_by(principal.scopes))
 }
 
-fn scope(need: Requirement) -> Option<String> {
-    match need {
+fn scope(requirement: Requirement) -> Option<String> {
+    match requirement {
         Requirement::Caller => None,
         Requirement::Scope(scope) => Some(scope.as_str().to_owned()),
     }

@@ -253,7 +253,7 @@ impl StoreHandle {
     /// The changes after the checkpoint, and the checkpoint to continue from.
     pub async fn changes(&self, after: &Checkpoint, limit: u32) -> (Vec<KeyChange>, Checkpoint) {
         match self.store.key_changes(after, limit).await.unwrap() {
-            ChangesResult::Changes { changes, mark } => (changes, mark),
+            ChangesResult::Changes { changes, checkpoint } => (changes, checkpoint),
             other @ ChangesResult::Diverged(_) => panic!("not the history that it was: {other:?}"),
         }
     }

@@ -20,17 +20,17 @@ pub(crate) enum Identity {
 
 impl Identity {
     /// Returns the cache entry of the key, if the principal acts as a key.
-    pub(crate) const fn holder(&self) -> Option<&Arc<CachedKey>> {
+    pub(crate) const fn cached_key(&self) -> Option<&Arc<CachedKey>> {
         match self {
-            Self::Key(holder) | Self::Ticket(holder) => Some(holder),
+            Self::Key(cached_key) | Self::Ticket(cached_key) => Some(cached_key),
             Self::Other(_) => None,
         }
     }
 
     /// Returns the key that the request counts against and its rate limit, if it has one.
     pub(crate) fn limit(&self) -> Option<(KeyId, RateLimit)> {
-        let holder = self.holder()?;
-        Some((holder.id, holder.rate_limit?))
+        let cached_key = self.cached_key()?;
+        Some((cached_key.id, cached_key.rate_limit?))
     }
 
     /// Returns the kind of the principal.
@@ -45,14 +45,14 @@ impl Identity {
     /// Returns the identity that the audit log records.
     pub(crate) fn actor(&self) -> Actor {
         match self {
-            Self::Key(holder) | Self::Ticket(holder) => Actor::Key(holder.id),
+            Self::Key(cached_key) | Self::Ticket(cached_key) => Actor::Key(cached_key.id),
             Self::Other(principal) => principal.actor,
         }
     }
 
     pub(crate) fn scopes(&self) -> ScopeSet {
         match self {
-            Self::Key(holder) | Self::Ticket(holder) => holder.scopes,
+            Self::Key(cached_key) | Self::Ticket(cached_key) => cached_key.scopes,
             Self::Other(principal) => principal.scopes,
         }
     }
@@ -62,7 +62,9 @@ impl Identity {
         match self {
             // Borrowed instead of cloned: a clone would make each request write to the reference count that all keys of
             // a tenant share.
-            Self::Key(holder) | Self::Ticket(holder) if !holder.scopes.grants(Scope::Platform) => &holder.tenant,
+            Self::Key(cached_key) | Self::Ticket(cached_key) if !cached_key.scopes.grants(Scope::Platform) => {
+                &cached_key.tenant
+            }
             Self::Key(_) | Self::Ticket(_) => TenantId::first(),
             Self::Other(principal) => &principal.tenant,
         }
