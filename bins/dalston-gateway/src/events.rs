@@ -33,7 +33,7 @@ pub(crate) async fn follow(
     let id: JobId = job.parse().map_err(|_| problem(ServiceError::NotFound("Job")))?;
     jobs.get(&permit, id).await.map_err(problem)?;
     let watch = jobs.seat(&permit).ok_or_else(crowded)?.watch(id);
-    let follower = JobFollower { gateway, permit, id, watch, sent_delta: None, silent: 0, is_over: false };
+    let follower = JobFollower { gateway, permit, id, watch, last_sent: None, silent: 0, is_over: false };
     // A proxy that buffers responses would hold back the events.
     Ok(HttpResponse::Ok()
         .insert_header(ContentType("text/event-stream".parse().map_err(|_| problem(ServiceError::Internal))?))
@@ -48,7 +48,7 @@ struct JobFollower {
     id: JobId,
     watch: JobSubscription,
     /// The job as it was sent last.
-    sent_delta: Option<Box<JobView>>,
+    last_sent: Option<Box<JobView>>,
     silent: u32,
     is_over: bool,
 }
@@ -71,7 +71,7 @@ fn events(follower: JobFollower) -> impl Stream<Item = Result<Bytes, Infallible>
                 JobSnapshot::Changed(job) => {
                     follower.silent = 0;
                     let event = format!("event: job\ndata: {}\n\n", json!(job));
-                    follower.sent_delta = Some(job);
+                    follower.last_sent = Some(job);
                     return Some((Ok(Bytes::from(event)), follower));
                 }
                 JobSnapshot::Same => follower.watch.next().await,
@@ -100,7 +100,7 @@ impl JobFollower {
             Ok(job) => {
                 self.is_over = job.status.is_ended();
                 let view = Box::new(JobView::from(&job));
-                if self.sent_delta.as_ref() == Some(&view) { JobSnapshot::Same } else { JobSnapshot::Changed(view) }
+                if self.last_sent.as_ref() == Some(&view) { JobSnapshot::Same } else { JobSnapshot::Changed(view) }
             }
             Err(ServiceError::Unavailable) => JobSnapshot::Same,
             Err(_) => JobSnapshot::Over,

@@ -100,7 +100,7 @@ impl From<PepperError> for AuthError {
             PepperError::Store(error) => error.into(),
             // The operator must correct the setting. The request is not at fault.
             PepperError::Other { .. } => {
-                tracing::error!(event = "entropy.unavailable", %error, "could not read random bytes");
+                tracing::error!(event = "pepper.mismatch", %error, "the store was filled with another pepper");
                 Self::Unavailable
             }
         }

@@ -34,7 +34,7 @@ const MARKERS: [(&str, &[u8]); 5] = [
 pub struct Mask {
     markers: Vec<(Vec<u8>, &'static [u8])>,
     /// The known secrets by their length.
-    find_known: BTreeMap<usize, Vec<Fingerprint>>,
+    known: BTreeMap<usize, Vec<Fingerprint>>,
 }
 
 /// The hashes of a known secret.
@@ -54,7 +54,7 @@ impl Mask {
     pub fn new(format: &KeyFormat) -> Self {
         let keys = (format.prefix().as_str().as_bytes().to_vec(), &b"-_"[..]);
         let others = MARKERS.into_iter().map(|(marker, extra_chars)| (marker.as_bytes().to_vec(), extra_chars));
-        Self { markers: std::iter::once(keys).chain(others).collect(), find_known: BTreeMap::new() }
+        Self { markers: std::iter::once(keys).chain(others).collect(), known: BTreeMap::new() }
     }
 
     /// Adds a known secret, which is masked wherever it occurs. Texts shorter than 8 bytes are ignored.
@@ -62,7 +62,7 @@ impl Mask {
         let bytes = NormalizedText::of(secret).bytes;
         if bytes.len() >= MIN_KNOWN_LENGTH {
             let fingerprint = Fingerprint { rolling: rolling(&bytes), digest: Sha256::digest(&bytes).into() };
-            self.find_known.entry(bytes.len()).or_default().push(fingerprint);
+            self.known.entry(bytes.len()).or_default().push(fingerprint);
         }
     }
 
@@ -84,7 +84,7 @@ impl Mask {
             find_marked(&normalized.bytes, marker, extra_chars, &mut found);
         }
         passwords(&normalized.bytes, &mut found);
-        for (length, fingerprints) in &self.find_known {
+        for (length, fingerprints) in &self.known {
             find_known(&normalized.bytes, *length, fingerprints, &mut found);
         }
         if found.is_empty() {
@@ -203,10 +203,20 @@ fn code_point(text: &str) -> Option<(char, &str)> {
     Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, behind))
 }
 
-/// Decodes the visible ASCII character behind `%`. Returns the character and the remaining text.
+/// Decodes the character behind `%`: its first byte, and the `%XX` of the other bytes of its UTF-8. Returns the character
+/// and the remaining text.
 fn percent(text: &str) -> Option<(char, &str)> {
-    let byte = u8::from_str_radix(text.get(..2)?, 16).ok().filter(u8::is_ascii_graphic)?;
-    Some((byte.into(), &text[2..]))
+    let hex = |text: &str| u8::from_str_radix(text.get(..2)?, 16).ok();
+    let mut bytes = [hex(text)?, 0, 0, 0];
+    let length = if bytes[0] < 0x80 { 1 } else { bytes[0].leading_ones() as usize };
+    let mut rest = &text[2..];
+    for byte in bytes.get_mut(1..length)? {
+        let next = rest.strip_prefix('%')?;
+        *byte = hex(next)?;
+        rest = &next[2..];
+    }
+    let c = std::str::from_utf8(&bytes[..length]).ok()?.chars().next()?;
+    (!c.is_control()).then_some((c, rest))
 }
 
 /// Returns whether the character has no width. Such a character splits a secret for programs, but not for the eye.
@@ -301,6 +311,23 @@ mod tests {
                 let middle: String = text.chars().skip(text.chars().count() / 2).take(12).collect();
                 assert!(!out.contains(&middle) || secret.starts_with("postgres"), "{text} is {out}");
             }
+        }
+    }
+
+    #[test]
+    fn a_secret_with_spaces_and_other_scripts_is_masked_in_a_url() {
+        let mut mask = Mask::default();
+        let secret = "größe und schlüssel 鍵";
+        mask.hide(secret);
+        for url in [
+            "https://x/?p=gr%C3%B6%C3%9Fe%20und%20schl%C3%BCssel%20%E9%8D%B5&q=1",
+            "https://x/?p=gr%c3%b6ße%20und schl%C3%BCssel%20%E9%8D%B5&q=1",
+        ] {
+            let out = mask.text(url).into_owned();
+            assert!(out.starts_with("https://x/?p=***") && out.ends_with("***&q=1"), "{out}");
+        }
+        for whole in ["%", "%C3", "%C3%", "%C3%41", "%ff%ff", "%F0%9F%94", "%00%0a", "100%ü"] {
+            assert_eq!(mask.text(whole), whole);
         }
     }
 

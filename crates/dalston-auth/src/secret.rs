@@ -40,7 +40,7 @@ impl KeyPrefix {
     /// Creates a prefix from a text of at most [`PREFIX`] bytes. A longer text is truncated.
     fn of(prefix: &str) -> Self {
         let mut text = [0; PREFIX];
-        let length = text.iter_mut().zip(prefix.bytes()).map(|(location, byte)| *location = byte).count();
+        let length = text.iter_mut().zip(prefix.bytes()).map(|(slot, byte)| *slot = byte).count();
         Self { text, length }
     }
 

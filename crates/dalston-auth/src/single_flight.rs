@@ -18,7 +18,7 @@ const SWEEP_FLOOR: usize = 256;
 pub(crate) struct SingleFlight<T: Clone>(Mutex<JoinedFlight<T>>);
 
 struct JoinedFlight<T: Clone> {
-    single_flight: HashMap<KeyDigest, Flight<T>>,
+    flights: HashMap<KeyDigest, Flight<T>>,
     sweep_at: usize,
 }
 
@@ -30,7 +30,7 @@ struct Flight<T: Clone> {
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// Creates a single-flight group without reads.
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(JoinedFlight { single_flight: HashMap::new(), sweep_at: SWEEP_FLOOR }))
+        Self(Mutex::new(JoinedFlight { flights: HashMap::new(), sweep_at: SWEEP_FLOOR }))
     }
 
     /// Returns the result of a read of `digest` whose turn is at least `since`.
@@ -47,8 +47,8 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         let landed = landing.clone().await;
         let mut under_way = self.under_way();
         let is_this = |flight: &Flight<T>| flight.landing.upgrade().is_none_or(|other| other.ptr_eq(&landing));
-        if under_way.single_flight.get(&digest).is_some_and(is_this) {
-            under_way.single_flight.remove(&digest);
+        if under_way.flights.get(&digest).is_some_and(is_this) {
+            under_way.flights.remove(&digest);
         }
         landed
     }
@@ -61,18 +61,18 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         read: impl FnOnce() -> BoxFuture<'static, T>,
     ) -> Shared<BoxFuture<'static, T>> {
         let mut under_way = self.under_way();
-        let flight = under_way.single_flight.get(&digest).filter(|flight| flight.turn >= since);
+        let flight = under_way.flights.get(&digest).filter(|flight| flight.turn >= since);
         if let Some(landing) = flight.and_then(|flight| flight.landing.upgrade()) {
             return landing;
         }
         let landing = read().shared();
         if let Some(weak) = landing.downgrade() {
-            under_way.single_flight.insert(digest, Flight { turn, landing: weak });
+            under_way.flights.insert(digest, Flight { turn, landing: weak });
         }
         // Removes the reads that all waiters have abandoned.
-        if under_way.single_flight.len() >= under_way.sweep_at {
-            under_way.single_flight.retain(|_, flight| flight.landing.upgrade().is_some());
-            under_way.sweep_at = under_way.single_flight.len().saturating_mul(2).max(SWEEP_FLOOR);
+        if under_way.flights.len() >= under_way.sweep_at {
+            under_way.flights.retain(|_, flight| flight.landing.upgrade().is_some());
+            under_way.sweep_at = under_way.flights.len().saturating_mul(2).max(SWEEP_FLOOR);
         }
         landing
     }
@@ -133,7 +133,7 @@ mod tests {
         assert!(poll(second.as_mut()).is_pending());
         drop(first);
         assert_eq!(poll(second.as_mut()), Poll::Ready(7));
-        assert!(single_flight.under_way().single_flight.is_empty());
+        assert!(single_flight.under_way().flights.is_empty());
         for byte in 0..=255 {
             for other in 0..4 {
                 let mut bytes = [byte; 32];
@@ -142,6 +142,6 @@ mod tests {
                 assert!(poll(pin!(left)).is_pending());
             }
         }
-        assert!(single_flight.under_way().single_flight.len() <= SWEEP_FLOOR, "those that were left are swept");
+        assert!(single_flight.under_way().flights.len() <= SWEEP_FLOOR, "those that were left are swept");
     }
 }

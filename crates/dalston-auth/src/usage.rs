@@ -24,7 +24,7 @@ const MOST_DAYS: usize = 7;
 /// Requests are counted in the [`CachedKey`], in one set of counters per key, however many requests there are. From
 /// there the counts are collected into `waiting`, and written in batches.
 pub(crate) struct UsageBuffer {
-    record_decision: Mutex<Vec<Arc<CachedKey>>>,
+    listed: Mutex<Vec<Arc<CachedKey>>>,
     /// The counts that no batch has written yet, in the order of the keys. Stores lock the keys in this order.
     waiting: Mutex<BTreeMap<(KeyId, Day), UsageDelta>>,
     writer: tokio::sync::Mutex<UsageStepWriter>,
@@ -38,6 +38,8 @@ struct UsageStepWriter {
     number: u64,
     /// The counts of the batch with this number, as long as it is unknown whether the store has applied it.
     sent: Vec<UsageDelta>,
+    /// Whether that batch has the counts of one key, which a reader waits for.
+    is_of_key: bool,
     /// Maximum number of counts of the next batch. A failed batch sets it to half of that batch's size, and a
     /// successful one doubles it.
     most: usize,
@@ -49,8 +51,8 @@ struct UsageStepWriter {
 impl UsageBuffer {
     /// Creates an empty buffer. `node` identifies this run of the node.
     pub(crate) fn new(node: NodeId) -> Self {
-        let writer = UsageStepWriter { node, number: 0, sent: Vec::new(), most: MOST, last: None };
-        Self { record_decision: Mutex::default(), waiting: Mutex::default(), writer: writer.into() }
+        let writer = UsageStepWriter { node, number: 0, sent: Vec::new(), is_of_key: false, most: MOST, last: None };
+        Self { listed: Mutex::default(), waiting: Mutex::default(), writer: writer.into() }
     }
 
     /// Counts an admitted request.
@@ -71,7 +73,7 @@ impl UsageBuffer {
 
     /// Collects the usage that was counted so far, to be written.
     pub(crate) fn gather(&self, now: Timestamp) {
-        for cached_key in std::mem::take(&mut *lock(&self.record_decision)) {
+        for cached_key in std::mem::take(&mut *lock(&self.listed)) {
             cached_key.counters.unlist();
             self.keep(cached_key.id, cached_key.counters.take(Day::of(now)));
         }
@@ -84,6 +86,7 @@ impl UsageBuffer {
         let mut writer = self.writer.lock().await;
         writer.settle(self, store).await?;
         let next = self.next(&mut writer);
+        writer.is_of_key = false;
         writer.send(next, store).await
     }
 
@@ -92,24 +95,25 @@ impl UsageBuffer {
         let mut writer = self.writer.lock().await;
         writer.settle(self, store).await?;
         let of_key = lock(&self.waiting).extract_if(days(key), |_, _| true).map(|(_, delta)| delta).collect();
+        writer.is_of_key = true;
         writer.send(of_key, store).await.map(drop)
     }
 
     /// Returns the approximate number of unwritten counts. A batch that is being written is not included.
     pub(crate) fn waiting(&self) -> usize {
         let sent = self.writer.try_lock().map_or(0, |writer| writer.sent.len());
-        lock(&self.record_decision).len() + lock(&self.waiting).len() + sent
+        lock(&self.listed).len() + lock(&self.waiting).len() + sent
     }
 
     /// Takes the counts of the next batch.
     fn next(&self, writer: &mut UsageStepWriter) -> Vec<UsageDelta> {
         let mut waiting = lock(&self.waiting);
         let behind = writer.last.map_or(Bound::Unbounded, Bound::Excluded);
-        let behind = waiting.range((behind, Bound::Unbounded)).map(|(location, _)| *location);
+        let behind = waiting.range((behind, Bound::Unbounded)).map(|(at, _)| *at);
         let most = writer.most.min(waiting.len());
-        let locations: Vec<_> = behind.chain(waiting.keys().copied()).take(most).collect();
-        writer.last = locations.last().copied();
-        locations.iter().filter_map(|location| waiting.remove(location)).collect()
+        let due: Vec<_> = behind.chain(waiting.keys().copied()).take(most).collect();
+        writer.last = due.last().copied();
+        due.iter().filter_map(|at| waiting.remove(at)).collect()
     }
 
     fn count(&self, cached_key: &Arc<CachedKey>, what: UsageKind, at: Timestamp) {
@@ -118,7 +122,7 @@ impl UsageBuffer {
             self.keep(cached_key.id, cached_key.counters.take(day));
         }
         if cached_key.counters.list() {
-            lock(&self.record_decision).push(Arc::clone(cached_key));
+            lock(&self.listed).push(Arc::clone(cached_key));
         }
     }
 
@@ -159,7 +163,10 @@ impl UsageStepWriter {
         if self.sent.is_empty() {
             return Ok(());
         }
-        self.most = (self.sent.len() / 2).max(1);
+        // The counts of one key are few: their failure says nothing about the size of a batch.
+        if !self.is_of_key {
+            self.most = (self.sent.len() / 2).max(1);
+        }
         if store.add_usage(self.step(), &[]).await? == 0 {
             self.sent.drain(..).for_each(|delta| buffer.add(delta));
         }
@@ -175,7 +182,9 @@ impl UsageStepWriter {
         self.number += 1;
         self.sent = counts;
         store.add_usage(self.step(), &self.sent).await?;
-        self.most = self.most.saturating_mul(2).min(MOST);
+        if !self.is_of_key {
+            self.most = self.most.saturating_mul(2).min(MOST);
+        }
         self.sent.clear();
         Ok(true)
     }
@@ -384,6 +393,21 @@ mod tests {
         assert_eq!(lock(&store.calls).len(), 1, "nothing is left of it");
         assert!(matches!(write(&buffer, &store), Poll::Ready(Ok(()))));
         assert_eq!(store.total(), 3_001);
+    }
+
+    #[test]
+    fn a_failed_write_of_one_key_leaves_the_size_of_batches() {
+        for mood in [Fails, Hangs, TakesAndFails, TakesAndHangs] {
+            let (buffer, store, keys) = (buffer(), Moody::of([mood]), holders(3 * MOST));
+            for key in &keys {
+                buffer.admitted(key, NOW, None);
+            }
+            buffer.gather(NOW);
+            assert!(!matches!(poll(buffer.write_key(&store, keys[7].id)), Poll::Ready(Ok(()))));
+            assert!(matches!(write(&buffer, &store), Poll::Ready(Ok(()))));
+            assert_eq!(lock(&store.calls)[..4], [1, 0, MOST, MOST]);
+            assert_eq!(store.total(), 3_000);
+        }
     }
 
     /// A store that always rejects one key.

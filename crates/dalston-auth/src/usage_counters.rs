@@ -75,11 +75,11 @@ impl UsageCounters {
 
     /// Takes the counts, and starts counting for `day`.
     pub(crate) fn take(&self, day: Day) -> DrainedUsage {
-        let record_decision = self.day.swap(day.number(), Ordering::AcqRel);
+        let counted_day = self.day.swap(day.number(), Ordering::AcqRel);
         let [admitted, rate_limited, insufficient_scope] = &self.counts;
         let take = |count: &AtomicU32| u64::from(count.swap(0, Ordering::AcqRel));
         DrainedUsage {
-            day: Day::from_number(record_decision),
+            day: Day::from_number(counted_day),
             admitted: take(admitted),
             refused: RefusedRequests { rate_limited: take(rate_limited), insufficient_scope: take(insufficient_scope) },
             last_used: self.last_used(),

@@ -40,7 +40,6 @@ pub enum KeyState {
     Active,
     /// The key was revoked.
     Revoked {
-        ///
         /// When it was revoked.
         at: Timestamp,
     },

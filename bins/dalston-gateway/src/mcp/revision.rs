@@ -39,9 +39,11 @@ pub(super) fn named(headers: &HeaderMap) -> Result<Option<ProtocolVersion>, Erro
         let text = value.to_str().unwrap_or_default();
         let spoken = SPOKEN.iter().find(|version| version.as_str() == text);
         let Some(spoken) = spoken else { return Err(unsupported(text)) };
-        named.get_or_insert(spoken.clone());
+        if named.replace(spoken).is_some_and(|before| before != spoken) {
+            return Err(mismatch("the header MCP-Protocol-Version names two protocol versions"));
+        }
     }
-    Ok(named)
+    Ok(named.cloned())
 }
 
 /// Returns the revision of a request. Its headers and its body must agree.

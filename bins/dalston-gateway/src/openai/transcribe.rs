@@ -88,14 +88,14 @@ pub(crate) async fn deliver(
     let mut waiting = WaitingClient { gateway: gateway.clone(), permit: permit.clone(), job: job_to_cancel };
     let id = job.id.to_string();
     // From here on the job exists, and a retry would create another.
-    let sent_delta = |reason: Problem| reason.with_header(&ONCE, "false").with_header(&JOB, id.clone());
+    let with_job = |reason: Problem| reason.with_header(&ONCE, "false").with_header(&JOB, id.clone());
     let ended = jobs.awaited(&permit, job, seat, PATIENCE).await;
     waiting.job = None;
-    let job = ended.map_err(|error| sent_delta(problem(error)))?;
+    let job = ended.map_err(|error| with_job(problem(error)))?;
     if let Some(reason) = refused(&job) {
-        return Err(sent_delta(reason));
+        return Err(with_job(reason));
     }
-    let transcript = jobs.transcript(&permit, &job).await.map_err(|error| sent_delta(problem(error)))?;
+    let transcript = jobs.transcript(&permit, &job).await.map_err(|error| with_job(problem(error)))?;
     let words = named("timestamps");
     if wants_words && transcript.lacks_words() && !ignored.contains(&words) {
         ignored.push(words);
@@ -111,7 +111,7 @@ pub(crate) async fn deliver(
     if !ignored.is_empty() {
         response.insert_header((IGNORED, ignored.join(", ")));
     }
-    let pieces = transcript.shaped(shape).map_err(|error| sent_delta(problem(error.into())))?;
+    let pieces = transcript.shaped(shape).map_err(|error| with_job(problem(error.into())))?;
     Ok(response.insert_header((JOB, id.clone())).streaming(Box::pin(streamed(pieces))))
 }
 

@@ -41,8 +41,8 @@ pub(super) struct Items {
     /// Items that wait for their transcript, oldest first.
     waiting: VecDeque<String>,
     previous: Option<String>,
-    /// The part of the current transcript that was sent as deltas.
-    sent_delta: String,
+    /// The item whose transcript was last sent in part, and the text that was sent as deltas.
+    sent: (String, String),
     /// Final text of an item that the client has not committed yet.
     kept: String,
     /// Duration of the audio of `kept`, in seconds.
@@ -62,7 +62,7 @@ impl Items {
             open: None,
             waiting: VecDeque::new(),
             previous: None,
-            sent_delta: String::new(),
+            sent: (String::new(), String::new()),
             kept: String::new(),
             uncommitted_seconds: 0.0,
             is_pending: false,
@@ -111,7 +111,6 @@ impl Items {
         self.open = None;
         self.kept.clear();
         self.uncommitted_seconds = 0.0;
-        self.sent_delta.clear();
         self.is_pending = false;
         self.say(say, "input_audio_buffer.cleared", json!({}));
     }
@@ -192,18 +191,18 @@ impl Items {
         let Some(id) = self.waiting.front().cloned() else { return };
         self.delta(&id, text, say);
         self.waiting.pop_front();
-        self.sent_delta.clear();
         let kind = "conversation.item.input_audio_transcription.completed";
         let usage = json!({"type": "duration", "seconds": (seconds * 1_000.0).round() / 1_000.0});
         self.say(say, kind, json!({"item_id": id, "content_index": 0, "transcript": text, "usage": usage}));
     }
 
     fn delta(&mut self, id: &str, text: &str, say: &mut OutboundQueue) {
+        let sent = if self.sent.0 == id { self.sent.1.as_str() } else { "" };
         // Deltas cannot be retracted: if the text diverges from what was sent, it is sent as a whole once it is final.
-        let Some(delta) = text.strip_prefix(self.sent_delta.as_str()).filter(|delta| !delta.is_empty()) else { return };
+        let Some(delta) = text.strip_prefix(sent).filter(|delta| !delta.is_empty()) else { return };
         let kind = "conversation.item.input_audio_transcription.delta";
         let fields = json!({"item_id": id, "content_index": 0, "delta": delta});
-        text.clone_into(&mut self.sent_delta);
+        self.sent = (id.to_owned(), text.to_owned());
         self.say(say, kind, fields);
     }
 

@@ -91,8 +91,11 @@ impl ChangeFeed {
     pub async fn run(&self, mut stopping: watch::Receiver<()>) {
         let mut woken = pin!(self.woken(None));
         loop {
-            // A failure is logged already. The next iteration retries.
-            let _ = self.follow().await;
+            tokio::select! {
+                _ = stopping.changed() => return,
+                // A failure is logged already. The next iteration retries.
+                _ = self.follow() => {}
+            }
             tokio::select! {
                 _ = stopping.changed() => return,
                 wakes = &mut woken => woken.set(self.woken(wakes)),

@@ -147,8 +147,8 @@ fn memory_decides_as_the_store_does() {
     let scope = fixture.try_enter(Requirement::Scope(Scope::Admin)).unwrap().unwrap_err();
     assert_eq!(scope.reason, RejectionReason::InsufficientScope(Scope::Admin));
     assert_eq!(scope.decision.map(|decision| decision.remaining), Some(0), "a refused scope costs a unit");
-    let check_limit = fixture.try_enter(Requirement::Caller).unwrap().unwrap_err();
-    assert!(matches!(check_limit.reason, RejectionReason::RateLimited(_)) && check_limit.decision.is_some());
+    let limited = fixture.try_enter(Requirement::Caller).unwrap().unwrap_err();
+    assert!(matches!(limited.reason, RejectionReason::RateLimited(_)) && limited.decision.is_some());
     fixture.gate.collect_usage();
     assert!(now(fixture.gate.write_usage()).unwrap());
     let usage = now(dalston_store::UsageStore::usage(

@@ -181,14 +181,14 @@ impl Blobs {
         }
     }
 
-    /// Stores the transcript file `writer` under the lease that it was written under.
-    pub(crate) async fn publish(&self, writer: &Path, lease: &JobLease) -> io::Result<()> {
+    /// Stores the file `transcript` under the lease that it was written under.
+    pub(crate) async fn publish(&self, transcript: &Path, lease: &JobLease) -> io::Result<()> {
         let blob = Blob::Transcript(lease.clone());
         if let Some(bucket) = &self.bucket {
-            return bucket.put(&blob, writer).await;
+            return bucket.put(&blob, transcript).await;
         }
-        tokio::fs::File::open(writer).await?.sync_all().await?;
-        self.folder.rename(writer, &blob).await
+        tokio::fs::File::open(transcript).await?.sync_all().await?;
+        self.folder.rename(transcript, &blob).await
     }
 
     /// Opens the transcript that was written under this lease, for reading from the beginning. It stays readable when

@@ -16,8 +16,11 @@ use dalston_stream::StreamConfig;
 use dalston_work::{NewSession, SessionId, SharedWorkStorage};
 use router::Router;
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use stream::PendingSettlement;
@@ -49,7 +52,8 @@ pub struct Streams {
     entropy: SharedEntropy,
     open: Mutex<HashMap<SessionId, OpenStream>>,
     /// Sessions that have ended and are not settled yet, because the store was unavailable or the task was dropped.
-    left: Mutex<Vec<PendingSettlement>>,
+    left: Mutex<VecDeque<PendingSettlement>>,
+    is_stopping: AtomicBool,
 }
 
 impl Streams {
@@ -71,6 +75,7 @@ impl Streams {
             entropy,
             open: Mutex::default(),
             left: Mutex::default(),
+            is_stopping: AtomicBool::new(false),
         })
     }
 
@@ -113,6 +118,10 @@ impl Streams {
             end,
         };
         self.open().insert(id, open);
+        // A shutdown that began before the insert did not find the stream.
+        if self.is_stopping.load(Ordering::SeqCst) {
+            self.change(id, |open| tell(open, CloseReason::Stopping));
+        }
         // The principal may have changed between its authentication and the insert above, when no change could find the
         // stream yet. A change that was applied since the insert is newer than this read, so it takes precedence.
         match self.gate.revalidate(permit.caller()).await {
@@ -147,6 +156,7 @@ impl Streams {
 
     /// Closes all streams, because the gateway is shutting down.
     pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
         self.end(CloseReason::Stopping, |_| true);
     }
 
@@ -195,12 +205,13 @@ impl Streams {
         Ok(())
     }
 
-    /// Frees the slots of at most `most` ended sessions and settles their audio. Failures are retried at the next call.
+    /// Frees the slots of at most `most` ended sessions and settles their audio. A session that fails waits behind the
+    /// others for the next call.
     async fn settle(&self, most: usize) -> ServiceResult<()> {
         for _ in 0..most {
-            let Some(left) = self.left().pop() else { return Ok(()) };
+            let Some(left) = self.left().pop_front() else { return Ok(()) };
             if let Err((left, error)) = left.settle(&self.store).await {
-                self.left().push(left);
+                self.left().push_back(left);
                 return Err(ServiceError::from(error));
             }
         }
@@ -223,7 +234,7 @@ impl Streams {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn left(&self) -> MutexGuard<'_, Vec<PendingSettlement>> {
+    fn left(&self) -> MutexGuard<'_, VecDeque<PendingSettlement>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

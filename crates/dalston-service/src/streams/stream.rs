@@ -117,7 +117,7 @@ impl Stream {
                 %error,
                 "could not settle a session: retrying"
             );
-            self.streams.left().push(left);
+            self.streams.left().push_back(left);
         }
         self.streams.open().remove(&self.id);
         self.is_settled = true;
@@ -132,7 +132,7 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         if !self.is_settled {
-            self.streams.left().push(self.left());
+            self.streams.left().push_back(self.left());
             self.streams.open().remove(&self.id);
         }
     }
