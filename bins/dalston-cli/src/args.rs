@@ -243,13 +243,13 @@ fn help_on() -> Arg {
 
 fn create_admin_key() -> Command {
     Command::new(CREATE_ADMIN_KEY)
-        .about("Make an admin key, and its tenant if need be, and show its secret once")
-        .arg(Arg::new("name").long("name").default_value("Admin").help("What people call it"))
+        .about("Create an admin key, and its tenant if it does not exist. Its secret is shown once")
+        .arg(Arg::new("name").long("name").default_value("Admin").help("Display name"))
         .arg(
             Arg::new("platform")
                 .long("platform")
                 .action(ArgAction::SetTrue)
-                .help("Give it the scope platform: every tenant, and the tenants themselves"),
+                .help("Grant the scope platform: all tenants, and their management"),
         )
         .arg(Arg::new("redis-url").long("redis-url").value_name("URL").help("The store, as --store"))
 }
@@ -281,9 +281,9 @@ fn everywhere() -> impl Iterator<Item = Arg> {
             .value_name("T")
             .help("The tenant to work in, for platform callers")
             .global(true),
-        flag("json", "Answer in JSON"),
-        flag("quiet", "Answer with the secret alone, or with ids").short('q'),
-        flag("yes", "Do not ask before what cannot be undone").short('y'),
+        flag("json", "Print JSON"),
+        flag("quiet", "Print only the secret, or only ids").short('q'),
+        flag("yes", "Skip the confirmation of irreversible commands").short('y'),
     ])
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn request(
             return Err(ServiceError::invalid("offset", "must not be given together with a cursor"));
         }
         (Some(cursor), None) => Start::After(
-            cursor.parse::<Cursor>().map_err(|_| ServiceError::Malformed("The cursor is none of this list"))?,
+            cursor.parse::<Cursor>().map_err(|_| ServiceError::Malformed("The cursor does not belong to this list"))?,
         ),
     };
     Ok(PageRequest { limit: limit.unwrap_or_default(), start })

@@ -65,7 +65,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Get,
         pattern: "/health",
         requirement: None,
-        summary: "Whether the process lives.",
+        summary: "Check that the process is alive.",
         example: "curl http://localhost:8000/health",
     },
     DataRoute {
@@ -73,7 +73,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Get,
         pattern: "/health/ready",
         requirement: None,
-        summary: "Whether a new connection leads to a store that takes writes.",
+        summary: "Check that the store accepts writes, on a new connection.",
         example: "curl http://localhost:8000/health/ready",
     },
     DataRoute {
@@ -89,7 +89,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Post,
         pattern: "/v1/audio/transcriptions",
         requirement: Some(Requirement::Scope(Scope::JobsWrite)),
-        summary: "Upload audio: multipart with exactly one file, and model, language, prompt, temperature, timestamps, metadata if wanted; wait in the query.",
+        summary: "Create a transcription job: multipart with exactly one file; model, language, prompt, temperature, timestamps, metadata are optional; wait in the query.",
         example: "curl -H \"Authorization: Bearer $DALSTON_API_KEY\" -F file=@audio.wav http://localhost:8000/v1/audio/transcriptions",
     },
     DataRoute {
@@ -97,7 +97,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Get,
         pattern: "/v1/audio/transcriptions/{job_id}/export/{format}",
         requirement: Some(Requirement::Scope(Scope::JobsRead)),
-        summary: "Take the transcript of a completed job as srt, vtt, txt or json; max_line_length, max_lines in the query.",
+        summary: "Export the transcript of a completed job as srt, vtt, txt or json; max_line_length, max_lines in the query.",
         example: "curl -OJ -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/audio/transcriptions/job_0192f0c12b7a7c3e9d415f6e7a8b9c0d/export/srt",
     },
     DataRoute {
@@ -105,7 +105,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Get,
         pattern: "/v1/audio/transcriptions/{job_id}/events",
         requirement: Some(Requirement::Scope(Scope::JobsRead)),
-        summary: "Follow a job: server-sent events with the job whenever its status or progress changes, until it has ended.",
+        summary: "Stream the events of a job: server-sent events with the job whenever its status or progress changes, until it has ended.",
         example: "curl -N -H \"Authorization: Bearer $DALSTON_API_KEY\" http://localhost:8000/v1/audio/transcriptions/job_0192f0c12b7a7c3e9d415f6e7a8b9c0d/events",
     },
     DataRoute {
@@ -177,7 +177,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Post,
         pattern: "/telegram",
         requirement: None,
-        summary: "Updates of the bot, where they come by webhook: with the secret that Telegram was told, else 401.",
+        summary: "Receive updates of the Telegram bot in webhook mode: with the secret registered with Telegram, else 401.",
         example: "curl -H \"X-Telegram-Bot-Api-Secret-Token: …\" -d '{\"update_id\": 1}' http://localhost:8000/telegram",
     },
     DataRoute {
@@ -193,7 +193,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Get,
         pattern: "/auth/claims/{token}",
         requirement: None,
-        summary: "Show the page behind a claim link, with a button that opens it. Opens nothing.",
+        summary: "Show the page of a claim link, with a button that retrieves the secret. Does not retrieve it.",
         example: "xdg-open http://localhost:8000/auth/claims/TOKEN",
     },
     DataRoute {
@@ -201,7 +201,7 @@ pub const DATA_ROUTES: &[DataRoute] = &[
         method: Method::Post,
         pattern: "/auth/claims/{token}",
         requirement: None,
-        summary: "Take the secret that waits behind a claim link, once, within five minutes.",
+        summary: "Retrieve the secret of a claim link, once, within five minutes.",
         example: "curl -X POST http://localhost:8000/auth/claims/TOKEN",
     },
 ];

@@ -321,8 +321,8 @@ impl<P: WireProtocol> SessionState<P> {
             }
             CloseReason::Stopping => self.close(SessionEnd::closed(CloseCode::Away, "The gateway stops")),
             CloseReason::SlotExpired => {
-                self.fault(&SessionFault::new("session_lost", "The session's slot has lapsed", true));
-                self.close(SessionEnd::closed(CloseCode::Again, "The session's slot has lapsed"));
+                self.fault(&SessionFault::new("session_lost", "The session's slot has expired", true));
+                self.close(SessionEnd::closed(CloseCode::Again, "The session's slot has expired"));
             }
             CloseReason::SessionLimit => {
                 self.drain(SessionEnd::closed(CloseCode::Normal, "The session's time is up"), now);

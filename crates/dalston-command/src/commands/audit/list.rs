@@ -103,7 +103,7 @@ fn named(party: &PartyView) -> String {
 fn before(cursor: Option<&str>) -> ServiceResult<Option<u64>> {
     match page::request(None, cursor, None)?.start {
         Start::After(cursor) => {
-            cursor.id.parse().map(Some).map_err(|_| ServiceError::Malformed("The cursor is none of this list"))
+            cursor.id.parse().map(Some).map_err(|_| ServiceError::Malformed("The cursor does not belong to this list"))
         }
         Start::Newest | Start::Offset(_) => Ok(None),
     }

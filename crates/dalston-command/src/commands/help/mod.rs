@@ -58,7 +58,7 @@ impl Command for Help {
 
 /// Explains the notation of the list, with one of the caller's own commands as example.
 fn legend(commands: &[CommandView]) -> String {
-    let legend = "* must be given.";
+    let legend = "* required.";
     match commands.iter().find_map(|command| command.name.split_once('.')) {
         Some((noun, verb)) => format!("{legend} On the command line /{noun}_{verb} is dalston {noun} {verb}."),
         None => legend.to_owned(),

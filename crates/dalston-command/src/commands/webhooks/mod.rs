@@ -34,7 +34,7 @@ pub(crate) fn events(names: &[String]) -> ServiceResult<Vec<EventKind>> {
     let mut events = parsed.map_err(|_| {
         let known: Vec<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
         let known = known.join(", ");
-        ServiceError::invalid("events", format!("must be among {known}; none named: all of them"))
+        ServiceError::invalid("events", format!("must be one or more of {known}; an empty list means all"))
     })?;
     events.sort();
     events.dedup();
