@@ -49,7 +49,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// assert!(made.secret.expose().starts_with("notes_"));
 ///
 /// let attempt = AuthRequest::with_key(made.secret.expose(), None);
-/// let admission = auth.gate().authenticate(attempt, NotesRead::need()).await?;
+/// let admission = auth.gate().authenticate(attempt, NotesRead::requirement()).await?;
 /// assert_eq!(admission.permit::<NotesRead>()?.tenant().as_str(), "default");
 ///
 /// background.stop().await;

@@ -78,7 +78,7 @@ pub mod sealed {
 ///     format!("the notes of {}", permit.tenant())
 /// }
 ///
-/// assert_eq!(Some(NotesRead::need()), Requirement::scope("notes:read"));
+/// assert_eq!(Some(NotesRead::requirement()), Requirement::scope("notes:read"));
 /// ```
 #[macro_export]
 macro_rules! right {

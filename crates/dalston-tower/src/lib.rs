@@ -18,7 +18,7 @@
 //! let background = auth.spawn();
 //! let made = auth.keys().create(&auth.operator("an example"), NewKey::named("ci".parse()?, "jobs:read".parse()?), None).await?;
 //!
-//! let guard = GuardLayer::new(auth.gate().clone(), JobsRead::need());
+//! let guard = GuardLayer::new(auth.gate().clone(), JobsRead::requirement());
 //! let mut app: Router = Router::new()
 //!     .route("/notes", get(notes).layer(guard))
 //!     .layer(ContextLayer::new(auth.gate()));

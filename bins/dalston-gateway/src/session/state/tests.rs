@@ -336,7 +336,7 @@ fn a_stop_signal_closes_any_phase_at_once() {
             (CloseReason::Stopping, closed(CloseCode::Away, "The gateway stops", vec![])),
             (
                 CloseReason::SlotExpired,
-                closed(CloseCode::Again, "The session's slot has lapsed", vec!["fault session_lost".into()]),
+                closed(CloseCode::Again, "The session's slot has expired", vec!["fault session_lost".into()]),
             ),
         ] {
             let asks = phase != At::HalfClosed;
