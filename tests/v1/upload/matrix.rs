@@ -269,12 +269,12 @@ fn run(folder: &Path, script: &str) -> Vec<u8> {
     fs::read(folder.join("out")).unwrap_or_default()
 }
 
-/// A folder with `a.wav`: silence, a phrase, silence.
+/// A folder with `a.wav`: silence, a phrase, silence. The same each time: without `-R` the dither is random.
 fn source() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     run(
         folder.path(),
-        "espeak-ng -w said.wav 'go forward ten meters and leaders'\nsox said.wav -r 16000 a.wav pad 0.5 0.6",
+        "espeak-ng -w said.wav 'go forward ten meters and leaders'\nsox -R said.wav -r 16000 a.wav pad 0.5 0.6",
     );
     fs::write(folder.path().join("phone.amr"), include_bytes!("../../fixtures/phone.amr")).unwrap();
     folder
