@@ -59,7 +59,7 @@ impl Mask {
 
     /// Adds a known secret, which is masked wherever it occurs. Texts shorter than 8 bytes are ignored.
     pub fn hide(&mut self, secret: &str) {
-        let bytes = NormalizedText::of(secret).bytes;
+        let bytes = NormalizedText::of(secret, Percent::Decoded).bytes;
         if bytes.len() >= MIN_KNOWN_LENGTH {
             let fingerprint = Fingerprint { rolling: rolling(&bytes), digest: Sha256::digest(&bytes).into() };
             self.known.entry(bytes.len()).or_default().push(fingerprint);
@@ -78,7 +78,7 @@ impl Mask {
 
     /// Returns the text with secrets replaced by asterisks. Borrows if there is nothing to mask.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let normalized = NormalizedText::of(text);
+        let normalized = NormalizedText::of(text, Percent::Decoded);
         let mut found: Vec<Range<usize>> = Vec::new();
         for (marker, extra_chars) in &self.markers {
             find_marked(&normalized.bytes, marker, extra_chars, &mut found);
@@ -87,14 +87,20 @@ impl Mask {
         for (length, fingerprints) in &self.known {
             find_known(&normalized.bytes, *length, fingerprints, &mut found);
         }
-        if found.is_empty() {
+        let mut ranges: Vec<Range<usize>> = found.into_iter().map(|range| normalized.original(range)).collect();
+        // A decoded `/` or space would end the part of a URL that its password is in.
+        if text.contains('%') {
+            let literal = NormalizedText::of(text, Percent::Kept);
+            let mut found = Vec::new();
+            passwords(&literal.bytes, &mut found);
+            ranges.extend(found.into_iter().map(|range| literal.original(range)));
+        }
+        if ranges.is_empty() {
             return Cow::Borrowed(text);
         }
         let mut bytes = text.as_bytes().to_vec();
-        for range in found {
-            // Whole characters and whole escapes are replaced, so the text remains valid UTF-8, and JSON remains valid
-            // JSON.
-            bytes[normalized.at[range.start].0..normalized.at[range.end - 1].1].fill(b'*');
+        for range in ranges {
+            bytes[range].fill(b'*');
         }
         Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -120,7 +126,7 @@ fn passwords(bytes: &[u8], found: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some(at) = bytes[from..].windows(BEGIN.len()).position(|window| window == BEGIN) {
         let start = from + at + BEGIN.len();
-        let is_of_it = |byte: &&u8| byte.is_ascii_graphic() && !b"/?#\"'<>".contains(*byte);
+        let is_of_it = |byte: &&u8| (byte.is_ascii_graphic() || !byte.is_ascii()) && !b"/?#\"'<>".contains(*byte);
         let authority: Vec<u8> = bytes[start..].iter().take(MAX_AUTHORITY).take_while(is_of_it).copied().collect();
         let colon = authority.iter().position(|byte| *byte == b':');
         let end = authority.iter().rposition(|byte| *byte == b'@');
@@ -163,8 +169,15 @@ struct NormalizedText {
     at: Vec<(usize, usize)>,
 }
 
+/// Whether `%XX` is decoded.
+#[derive(Clone, Copy, PartialEq)]
+enum Percent {
+    Decoded,
+    Kept,
+}
+
 impl NormalizedText {
-    fn of(text: &str) -> Self {
+    fn of(text: &str, percent_signs: Percent) -> Self {
         let mut normalized = Self { bytes: Vec::with_capacity(text.len()), at: Vec::with_capacity(text.len()) };
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -175,7 +188,7 @@ impl NormalizedText {
             let (c, behind) = match bare.chars().next() {
                 Some(c @ ('n' | 'r' | 't')) if is_escaped => ('\n', &bare[c.len_utf8()..]),
                 Some('u') if is_escaped => code_point(&bare[1..]).unwrap_or(('u', &bare[1..])),
-                Some('%') => percent(&bare[1..]).unwrap_or(('%', &bare[1..])),
+                Some('%') if percent_signs == Percent::Decoded => percent(&bare[1..]).unwrap_or(('%', &bare[1..])),
                 Some(c) => (c, &bare[c.len_utf8()..]),
                 None => (c, bare),
             };
@@ -185,6 +198,12 @@ impl NormalizedText {
             rest = behind;
         }
         normalized
+    }
+
+    /// The range of the original text: whole characters and whole escapes, so that the text stays UTF-8, and JSON stays
+    /// JSON.
+    fn original(&self, range: Range<usize>) -> Range<usize> {
+        self.at[range.start].0..self.at[range.end - 1].1
     }
 
     fn push(&mut self, c: char, at: (usize, usize)) {
@@ -337,6 +356,14 @@ mod tests {
             .text("redis://:pw@h postgres://u:p@ss:w@h/d http://h:80/a@b https://u@h \"ws://a:b@c\"")
             .into_owned();
         assert_eq!(out, "redis://:**@h postgres://u:******@h/d http://h:80/a@b https://u@h \"ws://a:*@c\"");
+        for password in
+            ["a%41b-s3cret", "s3cr%20et-word", "gr%C3%B6%C3%9Fe99", "a%2Fb-s3cret", "a%23b-%3f-%40", "größe99", "%"]
+        {
+            let url = format!("see postgres://u:{password}@db/x?y=%20 now");
+            let out = mask().text(&url).into_owned();
+            let stars = "*".repeat(password.len());
+            assert_eq!(out, format!("see postgres://u:{stars}@db/x?y=%20 now"), "{password}");
+        }
     }
 
     #[test]
