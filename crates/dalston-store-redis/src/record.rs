@@ -3,7 +3,7 @@
 use dalston_model::{Key, KeyScopes, Name, RateLimit, Scope, Timestamp};
 use dalston_store::{KeyColumns, KeyDetails, KeyRest, StoreError, StoreResult};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{collections::BTreeSet, fmt::Write as _};
 
 /// The built-in scopes that the Python gateway knows. That gateway accepts any text as a scope. So in one of its keys,
@@ -28,8 +28,9 @@ pub(crate) struct KeyRecord {
     enabled: bool,
     #[serde(default)]
     expires_at: Option<PydanticTime>,
+    /// The fields of [`KeyDetails`], and fields that this version does not know.
     #[serde(flatten)]
-    details: KeyDetails,
+    details: Map<String, Value>,
 }
 
 /// Data of a key that possibly only the Python gateway has recorded.
@@ -63,7 +64,7 @@ impl KeyRecord {
             revoked_at: key.revoked_at.map(PydanticTime),
             enabled: key.enabled,
             expires_at: key.expires_at.map(PydanticTime),
-            details: KeyDetails::of(key),
+            details: KeyDetails::of(key).into_json(),
         };
         serde_json::to_string(&record).map_err(|error| StoreError::corrupt(format_args!("key {}: {error}", key.id)))
     }
@@ -108,7 +109,7 @@ impl KeyRecord {
             name: lenient_name(&self.name).ok_or_else(odd)?,
             scopes: KeyScopes::named(scopes).map_err(|_| odd())?,
             rate_limit: lenient_rate_limit(&self.rate_limit),
-            details: self.details.clone(),
+            details: KeyDetails::lenient(self.details),
         };
         columns.with(rest).map_err(|_| odd())
     }
@@ -186,6 +187,7 @@ impl<'de> Deserialize<'de> for PydanticTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     const ID: &str = "550e8400-e29b-41d4-a716-446655440000";
 
@@ -238,6 +240,31 @@ mod tests {
         assert_eq!(name(&"x".repeat(300)), "x".repeat(255));
         assert_eq!(name("  "), "unnamed");
         assert_eq!(name(r"a\u0000b"), "ab");
+    }
+
+    #[test]
+    fn a_field_that_gives_no_right_and_cannot_be_read_is_left_out() {
+        let key = python(r#"["admin"]"#, "null", "x").unwrap();
+        let described = Key { description: Some("fine".parse().unwrap()), ..key.clone() };
+        let json = KeyRecord::write(&described, &"0".repeat(64), None).unwrap();
+        assert_eq!(KeyRecord::read(ID, &json).unwrap().into_key().unwrap(), described);
+        for (field, odd) in [
+            ("description", json!("x".repeat(1_001))),
+            ("description", json!("a\u{202e}b")),
+            ("description", json!(7)),
+            ("created_by", json!("whatever")),
+            ("created_by", json!({"a": 1})),
+            ("metadata", json!(null)),
+            ("metadata", json!([1])),
+            ("metadata", json!({"long": "x".repeat(20_000)})),
+            ("later", json!({"of": "a later version"})),
+        ] {
+            let mut record: Map<String, Value> = serde_json::from_str(&json).unwrap();
+            record.insert(field.to_owned(), odd.clone());
+            let read = KeyRecord::read(ID, &Value::Object(record).to_string()).unwrap().into_key().unwrap();
+            let described = if field == "description" { &key } else { &described };
+            assert_eq!(&read, described, "{field} {odd}");
+        }
     }
 
     #[test]

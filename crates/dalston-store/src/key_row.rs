@@ -1,7 +1,10 @@
 //! A key as the engines store it: the fields that are searched, and one JSON document for the rest.
 
-use dalston_model::{Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, ScopeError, TenantId, Timestamp};
+use dalston_model::{
+    Actor, Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, ScopeError, TenantId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The columns of a key that are searched. Each of its other fields is stored in the JSON document, and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,19 +46,51 @@ pub struct KeyRest {
 pub struct KeyDetails {
     #[serde(default)]
     description: Option<Description>,
-    #[serde(default)]
-    created_by: Option<String>,
+    #[serde(default, with = "actor")]
+    created_by: Option<Actor>,
     #[serde(default)]
     metadata: Metadata,
+}
+
+/// An actor as the audit log names it.
+mod actor {
+    use dalston_model::Actor;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+    pub(super) fn serialize<S: Serializer>(actor: &Option<Actor>, serializer: S) -> Result<S::Ok, S::Error> {
+        actor.map(|actor| actor.to_string()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Actor>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
 }
 
 impl KeyDetails {
     /// Returns the details of a key.
     pub fn of(key: &Key) -> Self {
-        Self {
-            description: key.description.clone(),
-            created_by: key.created_by.map(|actor| actor.to_string()),
-            metadata: key.metadata.clone(),
+        Self { description: key.description.clone(), created_by: key.created_by, metadata: key.metadata.clone() }
+    }
+
+    /// Returns the details in these fields. A field that cannot be read is left out: it gives no right, so a key is not
+    /// refused for it.
+    pub fn lenient(fields: Map<String, Value>) -> Self {
+        let read = |fields: &Map<String, Value>| serde_json::from_value(Value::Object(fields.clone()));
+        read(&fields).unwrap_or_else(|_| {
+            let is_readable = |(name, value): &(String, Value)| {
+                read(&Map::from_iter([(name.clone(), value.clone())])).map(|_: Self| ()).is_ok()
+            };
+            read(&fields.into_iter().filter(is_readable).collect()).unwrap_or_default()
+        })
+    }
+
+    /// Returns the JSON of the details.
+    pub fn into_json(self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
         }
     }
 }
@@ -69,7 +104,6 @@ impl KeyColumns {
         if !scopes.names().all(KeyScopes::is_storable) {
             return Err(serde::de::Error::custom(ScopeError::Unreadable));
         }
-        let created_by = created_by.map(|actor| actor.parse().map_err(serde::de::Error::custom)).transpose()?;
         Ok(Key {
             id,
             tenant,
