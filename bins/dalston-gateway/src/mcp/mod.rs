@@ -84,7 +84,7 @@ async fn dispatch(
             None => {
                 Ok(ServerResult::ListToolsResult(tools::list(&gateway.runtime.registry, admission.caller().scopes())))
             }
-            Some(_) => Err(ErrorData::invalid_params("The cursor is none of this list", None)),
+            Some(_) => Err(ErrorData::invalid_params("The cursor does not belong to this list", None)),
         }),
         "tools/call" => match asked.params() {
             Ok(call) => tools::call(request, gateway, admission, call).await?.map(ServerResult::CallToolResult),

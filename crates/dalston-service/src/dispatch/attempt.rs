@@ -3,7 +3,7 @@
 use super::{Dispatcher, STOP_TIMEOUT, length::metered, transcript_writer::TranscriptWriter};
 use crate::{
     blobs::{Blob, is_outage},
-    job_notifier::{JobNotifier, RunningJob, StopReason},
+    job_notifier::{RunningJob, StopReason},
     views,
 };
 use dalston_engine::{EngineError, Summary, TranscriptionTask};
@@ -51,15 +51,16 @@ enum WorkSlot<'a> {
     Alone(#[expect(dead_code, reason = "held")] RwLockWriteGuard<'a, ()>),
 }
 
-/// The registration of a running job at the [`JobNotifier`]. Deregisters it on drop.
+/// The registration of a running job at the job notifier and the circuit breaker. Deregisters it on drop.
 struct RunEntry {
-    job_notifier: Arc<JobNotifier>,
+    dispatcher: Arc<Dispatcher>,
     run: Arc<RunningJob>,
 }
 
 impl Drop for RunEntry {
     fn drop(&mut self) {
-        self.job_notifier.end(&self.run);
+        self.dispatcher.job_notifier.end(&self.run);
+        self.dispatcher.breaker.job_ended();
     }
 }
 
@@ -67,7 +68,7 @@ impl Dispatcher {
     /// Runs a leased job and stores its outcome.
     pub(super) async fn attempt(self: Arc<Self>, leased: LeasedJob, run: Arc<RunningJob>) {
         let LeasedJob { job, deaths, reserved_ms, .. } = leased;
-        let place = RunEntry { job_notifier: self.job_notifier.clone(), run: run.clone() };
+        let place = RunEntry { dispatcher: self.clone(), run: run.clone() };
         self.job_notifier.changed(job.id);
         tracing::debug!(
             event = "job.started",

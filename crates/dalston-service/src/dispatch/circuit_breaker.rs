@@ -24,6 +24,8 @@ struct State {
     failures: u32,
     /// When the breaker becomes half-open, by the monotonic clock; `None` while it is closed.
     open_until: Option<Duration>,
+    /// Whether a job that was started half-open, the probe, has not ended yet.
+    is_probing: bool,
 }
 
 impl CircuitBreaker {
@@ -57,14 +59,27 @@ impl CircuitBreaker {
         *self.state() = State::default();
     }
 
-    /// Returns how many jobs may run, including those that already do: 0 while open, 1 while half-open, unlimited while
-    /// closed.
-    pub(super) fn allowed_concurrency(&self) -> u32 {
-        match self.state().open_until {
+    /// Returns the number of jobs that may start now: 0 while open, 1 while half-open unless the probe still runs,
+    /// unlimited while closed. Jobs that were started before the breaker opened do not count.
+    pub(super) fn allowed_starts(&self) -> u32 {
+        let state = self.state();
+        match state.open_until {
             None => u32::MAX,
             Some(until) if self.clock.monotonic() < until => 0,
-            Some(_) => 1,
+            Some(_) => u32::from(!state.is_probing),
         }
+    }
+
+    /// Records that a job has started. While half-open it is the probe.
+    pub(super) fn job_started(&self) {
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        state.is_probing = state.open_until.is_some_and(|until| until <= now);
+    }
+
+    /// Records that a job has ended, whatever its outcome: another probe may start.
+    pub(super) fn job_ended(&self) {
+        self.state().is_probing = false;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,7 +103,7 @@ mod tests {
     /// Advances the clock until the breaker is half-open. Returns how long it was open.
     fn open_for(breaker: &CircuitBreaker, clock: &ManualClock) -> Duration {
         let began = clock.monotonic();
-        while breaker.allowed_concurrency() == 0 {
+        while breaker.allowed_starts() == 0 {
             clock.advance(Duration::from_millis(500));
         }
         clock.monotonic().saturating_sub(began)
@@ -98,15 +113,15 @@ mod tests {
     fn it_opens_with_a_failure_and_is_half_open_once_its_time_has_passed() {
         let (breaker, clock) = breaker();
         clock.advance(Duration::from_hours(1));
-        assert_eq!(breaker.allowed_concurrency(), u32::MAX);
+        assert_eq!(breaker.allowed_starts(), u32::MAX);
         breaker.record_failure();
-        assert_eq!(breaker.allowed_concurrency(), 0);
+        assert_eq!(breaker.allowed_starts(), 0);
         clock.advance(FIRST.saturating_sub(MOMENT));
-        assert_eq!(breaker.allowed_concurrency(), 0);
+        assert_eq!(breaker.allowed_starts(), 0);
         clock.advance(MOMENT);
-        assert_eq!(breaker.allowed_concurrency(), 1);
+        assert_eq!(breaker.allowed_starts(), 1);
         clock.advance(Duration::from_hours(1));
-        assert_eq!(breaker.allowed_concurrency(), 1, "time alone does not close it");
+        assert_eq!(breaker.allowed_starts(), 1, "time alone does not close it");
     }
 
     #[test]
@@ -117,12 +132,12 @@ mod tests {
             open_for(&breaker, &clock);
         }
         breaker.record_success();
-        assert_eq!(breaker.allowed_concurrency(), u32::MAX);
+        assert_eq!(breaker.allowed_starts(), u32::MAX);
         breaker.record_failure();
         assert_eq!(open_for(&breaker, &clock), FIRST);
         breaker.record_failure();
         breaker.record_success();
-        assert_eq!(breaker.allowed_concurrency(), u32::MAX, "an attempt that began before it opened may succeed");
+        assert_eq!(breaker.allowed_starts(), u32::MAX, "an attempt that began before it opened may succeed");
     }
 
     #[test]
@@ -149,12 +164,34 @@ mod tests {
     }
 
     #[test]
+    fn one_probe_runs_at_a_time_beside_jobs_from_before() {
+        let (breaker, clock) = breaker();
+        breaker.job_started();
+        breaker.record_failure();
+        open_for(&breaker, &clock);
+        assert_eq!(breaker.allowed_starts(), 1, "a job from before is no probe");
+        breaker.job_started();
+        clock.advance(Duration::from_hours(1));
+        assert_eq!(breaker.allowed_starts(), 0, "the probe still runs");
+        breaker.job_ended();
+        assert_eq!(breaker.allowed_starts(), 1, "its outcome says nothing about the engine");
+        breaker.job_started();
+        breaker.record_failure();
+        breaker.job_ended();
+        open_for(&breaker, &clock);
+        assert_eq!(breaker.allowed_starts(), 1);
+        breaker.job_started();
+        breaker.record_success();
+        assert_eq!(breaker.allowed_starts(), u32::MAX);
+    }
+
+    #[test]
     fn a_step_of_the_wall_clock_neither_opens_nor_closes_it() {
         let (breaker, clock) = breaker();
         breaker.record_failure();
         clock.set(Timestamp::from_secs(-86_400));
-        assert_eq!(breaker.allowed_concurrency(), 0);
+        assert_eq!(breaker.allowed_starts(), 0);
         clock.advance(FIRST);
-        assert_eq!(breaker.allowed_concurrency(), 1);
+        assert_eq!(breaker.allowed_starts(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Dispatcher, attempt::RETRY_INTERVAL};
 use dalston_engine::{AudioBound, DAY_IS_OVER, TOO_DENSE, TOO_LONG, most_seconds};
-use dalston_store::StoreResult;
+use dalston_store::{StoreError, StoreResult};
 use dalston_work::{Audio, Job, QuotaKind, QuotaOwner};
 use std::{io, path::Path};
 use tokio::{fs::File, time::sleep};
@@ -23,12 +23,17 @@ impl Dispatcher {
             match self.left(job).await {
                 Ok(left) => break left,
                 Err(error) => {
+                    let is_outage = matches!(error, StoreError::Unavailable(_));
                     tracing::warn!(
                         event = "quota.lookup_failed",
                         %error,
                         job = %job.id,
                         "could not look up the audio left of the day"
                     );
+                    // Without a readable quota, what is reserved is the limit.
+                    if !is_outage {
+                        break Some(0);
+                    }
                     sleep(RETRY_INTERVAL).await;
                 }
             }

@@ -235,7 +235,7 @@ impl Dispatcher {
     /// Starts as many attempts as there is room for. A tenant that has used up its share of this node is skipped.
     async fn fill(self: &Arc<Self>, attempts: &mut JoinSet<()>) {
         let busy = u32::try_from(self.job_notifier.count()).unwrap_or(u32::MAX);
-        let mut room = self.config.per_node.min(self.breaker.allowed_concurrency()).saturating_sub(busy);
+        let mut room = self.config.per_node.saturating_sub(busy).min(self.breaker.allowed_starts());
         // While a job runs alone or waits to do so, this node leases no others: other nodes take them.
         while room > 0 && self.exclusivity.try_read().is_ok() {
             let (limit, but) = self.config.next(&self.tenant_presence, self.job_notifier.tenants(), room);
@@ -254,6 +254,7 @@ impl Dispatcher {
             room = if taken < limit { 0 } else { room.saturating_sub(taken) };
             for leased in leased {
                 let run = self.job_notifier.begin(leased.lease.clone());
+                self.breaker.job_started();
                 attempts.spawn(self.clone().attempt(leased, run));
             }
         }
