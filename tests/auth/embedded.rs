@@ -11,7 +11,7 @@ use std::sync::Arc;
 fn node(fixture: &WorkFixture) -> Auth {
     let builder =
         Auth::builder(fixture.store.clone()).product(Product::named("notes").unwrap()).key_prefix("notes_").unwrap();
-    builder.world(fixture.clock.clone(), Arc::new(OsEntropy)).build().unwrap()
+    builder.clock_and_entropy(fixture.clock.clone(), Arc::new(OsEntropy)).build().unwrap()
 }
 
 async fn made(node: &Auth) -> MintedKey {

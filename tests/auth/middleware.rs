@@ -25,7 +25,7 @@ fn auth(fixture: &WorkFixture) -> Auth {
     let builder = Auth::builder(fixture.store.clone()).product(Product::named("notes").unwrap());
     let builder = builder.key_prefix("notes_").unwrap().failures_per_minute(NonZeroU32::new(6).unwrap());
     let masters = MasterKeys::parse(MASTER, &dalston_auth::KeyFormat::new("notes_").unwrap()).unwrap();
-    builder.masters(masters).world(fixture.clock.clone(), Arc::new(SeededEntropy::new(7))).build().unwrap()
+    builder.masters(masters).clock_and_entropy(fixture.clock.clone(), Arc::new(SeededEntropy::new(7))).build().unwrap()
 }
 
 async fn key(auth: &Auth, scopes: &str, rate_limit: Option<u32>) -> String {
@@ -154,7 +154,9 @@ async fn on_axum(auth: &Auth, fixture: &WorkFixture) -> String {
             }),
         )
         .layer(
-            ContextLayer::new(auth.gate()).trusted_proxies(proxies()).world(fixture.clock.clone(), Arc::new(OsEntropy)),
+            ContextLayer::new(auth.gate())
+                .trusted_proxies(proxies())
+                .clock_and_entropy(fixture.clock.clone(), Arc::new(OsEntropy)),
         );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

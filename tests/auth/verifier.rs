@@ -17,7 +17,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 
 fn verifier(app: &App) -> Verifier {
     let builder = Verifier::builder(&app.url).accepted_for(N);
-    builder.world(app.clock.clone(), Arc::new(OsEntropy)).build().unwrap()
+    builder.clock_and_entropy(app.clock.clone(), Arc::new(OsEntropy)).build().unwrap()
 }
 
 fn secret(client: &kit::client::Client) -> &str {

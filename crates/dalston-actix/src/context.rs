@@ -26,14 +26,14 @@ pub struct ContextMiddleware {
     pub(crate) entropy: SharedEntropy,
     pub(crate) check: Option<RequestCheck>,
     pub(crate) product: Product,
-    pub(crate) redraw: Option<ErrorMapper>,
+    pub(crate) map_error: Option<ErrorMapper>,
     pub(crate) cors: Option<Cors>,
 }
 
 impl ContextMiddleware {
     /// Creates the middleware with these trusted proxies, this clock, and this source of randomness.
     pub fn new(proxies: TrustedProxies, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { proxies, clock, entropy, check: None, product: Product::default(), redraw: None, cors: None }
+        Self { proxies, clock, entropy, check: None, product: Product::default(), map_error: None, cors: None }
     }
 
     /// Sets the product whose names are used in problems. The default is `dalston`.
@@ -50,8 +50,8 @@ impl ContextMiddleware {
 
     /// Sets a function that maps error responses to a different body format.
     #[must_use]
-    pub fn map_errors(self, redraw: ErrorMapper) -> Self {
-        Self { redraw: Some(redraw), ..self }
+    pub fn map_errors(self, map_error: ErrorMapper) -> Self {
+        Self { map_error: Some(map_error), ..self }
     }
 
     /// Allows pages of other origins. Their preflights are answered without a credential.

@@ -35,13 +35,13 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         // One generator per worker, so that not every request calls the operating system for randomness.
         let entropy = ExpandedEntropy::new(self.entropy.clone());
-        ready(Ok(ContextService { envelope: Rc::new(self.clone()), entropy, service }))
+        ready(Ok(ContextService { context: Rc::new(self.clone()), entropy, service }))
     }
 }
 
 /// The service of a [`ContextMiddleware`] in one worker.
 pub struct ContextService<S> {
-    envelope: Rc<ContextMiddleware>,
+    context: Rc<ContextMiddleware>,
     entropy: ExpandedEntropy,
     service: S,
 }
@@ -58,24 +58,24 @@ where
     forward_ready!(service);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let began = self.envelope.clock.now();
-        let info = request_state::read(request.request(), &self.envelope.proxies, began, &self.entropy);
+        let began = self.context.clock.now();
+        let info = request_state::read(request.request(), &self.context.proxies, began, &self.entropy);
         request.extensions_mut().insert(RequestState { info, decision: None });
-        let letter = Exchange::begun(&self.envelope, &mut request, began, info);
-        let passed = self.envelope.check.as_ref().map_or(Ok(()), |check| check(request.request()));
-        let answer = match passed.map(|()| letter.preflight(&request)) {
+        let exchange = Exchange::begun(&self.context, &mut request, began, info);
+        let passed = self.context.check.as_ref().map_or(Ok(()), |check| check(request.request()));
+        let answer = match passed.map(|()| exchange.preflight(&request)) {
             Ok(Some(preflight)) => {
-                ContextBody::Here { answer: Some(Ok(letter.allowed(request.into_response(preflight)))) }
+                ContextBody::Here { answer: Some(Ok(exchange.allowed(request.into_response(preflight)))) }
             }
             // No clone of the request may exist while it is routed, so the response to a panic is built without the
             // request.
             Ok(None) => match catch_unwind(AssertUnwindSafe(|| self.service.call(request))) {
-                Ok(made) => ContextBody::Made { made: AssertUnwindSafe(made).catch_unwind(), letter: Some(letter) },
-                Err(_) => ContextBody::Here { answer: Some(Err(letter.panicked())) },
+                Ok(made) => ContextBody::Made { made: AssertUnwindSafe(made).catch_unwind(), exchange: Some(exchange) },
+                Err(_) => ContextBody::Here { answer: Some(Err(exchange.panicked())) },
             },
             Err(problem) => {
-                let refused = request.into_response(problem.respond(&info.id, &self.envelope.product));
-                ContextBody::Here { answer: Some(Ok(letter.refused(refused))) }
+                let refused = request.into_response(problem.respond(&info.id, &self.context.product));
+                ContextBody::Here { answer: Some(Ok(exchange.refused(refused))) }
             }
         };
         ContextFuture { answer }
@@ -96,7 +96,7 @@ pin_project! {
         /// The response is ready.
         Here { answer: Option<Result<ServiceResponse<EitherBody<B>>, Error>> },
         /// The inner service is running.
-        Made { #[pin] made: CatchUnwind<AssertUnwindSafe<F>>, letter: Option<Exchange> },
+        Made { #[pin] made: CatchUnwind<AssertUnwindSafe<F>>, exchange: Option<Exchange> },
     }
 }
 
@@ -110,12 +110,12 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = match self.project().answer.project() {
             At::Here { answer } => answer.take(),
-            At::Made { made, letter } => {
+            At::Made { made, exchange } => {
                 let made = poll_ready!(made.poll(context));
-                letter.take().map(|letter| match made {
-                    Ok(Ok(response)) => Ok(letter.answered(response)),
-                    Ok(Err(error)) => Err(letter.failed(problem_of(&error))),
-                    Err(_) => Err(letter.panicked()),
+                exchange.take().map(|exchange| match made {
+                    Ok(Ok(response)) => Ok(exchange.answered(response)),
+                    Ok(Err(error)) => Err(exchange.failed(problem_of(&error))),
+                    Err(_) => Err(exchange.panicked()),
                 })
             }
         };

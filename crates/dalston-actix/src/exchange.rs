@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 /// A request in progress.
 pub(crate) struct Exchange {
-    envelope: Rc<ContextMiddleware>,
+    context: Rc<ContextMiddleware>,
     began: Timestamp,
     info: RequestInfo,
     has_body: bool,
@@ -29,7 +29,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// Starts the exchange of a new request.
     pub(crate) fn begun(
-        envelope: &Rc<ContextMiddleware>,
+        context: &Rc<ContextMiddleware>,
         request: &mut ServiceRequest,
         began: Timestamp,
         info: RequestInfo,
@@ -37,13 +37,13 @@ impl Exchange {
         // actix has already parsed the body framing: most requests have no payload, and their headers need not be read.
         let has_body = !matches!(request.parts().1, Payload::None) && has_body(request.request());
         let unread = if has_body { UnconsumedBody::of(request) } else { None };
-        let origin = envelope.cors.as_ref().and_then(|cors| cors.origin(request.request()));
-        Self { envelope: Rc::clone(envelope), began, info, has_body, unread, origin }
+        let origin = context.cors.as_ref().and_then(|cors| cors.origin(request.request()));
+        Self { context: Rc::clone(context), began, info, has_body, unread, origin }
     }
 
     /// Returns the response to a preflight from an allowed origin; `None` if the request is not such a preflight.
     pub(crate) fn preflight(&self, request: &ServiceRequest) -> Option<HttpResponse> {
-        self.origin.as_ref().and(self.envelope.cors.as_ref())?.preflight(request.request())
+        self.origin.as_ref().and(self.context.cors.as_ref())?.preflight(request.request())
     }
 
     /// Completes the response to a preflight.
@@ -77,7 +77,7 @@ impl Exchange {
             );
         }
         match self.unread {
-            Some(unread) => response.map_body(|_, body| EitherBody::right(unread.until_said(body))),
+            Some(unread) => response.map_body(|_, body| EitherBody::right(unread.hold_until_sent(body))),
             None => response.map_into_left_body(),
         }
     }
@@ -85,10 +85,10 @@ impl Exchange {
     /// Completes an error response, in the common body format.
     pub(crate) fn refused<B>(self, response: ServiceResponse) -> ServiceResponse<EitherBody<B>> {
         let (request, mut response) = response.into_parts();
-        if let Some(redraw) = self.envelope.redraw {
-            response = redraw(&request, response);
+        if let Some(map_error) = self.context.map_error {
+            response = map_error(&request, response);
         }
-        response = shaped(response, &self.info, &self.envelope.product);
+        response = shaped(response, &self.info, &self.context.product);
         self.mark(&mut response);
         let (method, route) = names(&request);
         tracing::info!(
@@ -108,7 +108,7 @@ impl Exchange {
     /// Completes the error of a handler. The request no longer exists, so the log has neither its route nor its
     /// address.
     pub(crate) fn failed(self, problem: Problem) -> Error {
-        let mut response = problem.respond(&self.info.id, &self.envelope.product);
+        let mut response = problem.respond(&self.info.id, &self.context.product);
         self.mark(&mut response);
         tracing::info!(
             event = "request.answered",
@@ -144,14 +144,14 @@ impl Exchange {
 
     fn whole(self, response: HttpResponse) -> HttpResponse {
         match self.unread {
-            Some(unread) => unread.until_answered(response),
+            Some(unread) => unread.hold_until_response(response),
             None => response,
         }
     }
 
     /// Returns the elapsed time in microseconds, as a `u64`: a JSON log writes a wider integer as a string.
     fn micros(&self) -> u64 {
-        u64::try_from(self.envelope.clock.now().since(self.began).as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.context.clock.now().since(self.began).as_micros()).unwrap_or(u64::MAX)
     }
 }
 

@@ -61,7 +61,7 @@ fn decision<T>(
     take: impl FnOnce(&Result<Admission, Rejection>) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     let extensions = request.extensions();
-    let decision = extensions.get::<RequestState>().and_then(|visit| visit.decision.as_ref()).ok_or_else(|| {
+    let decision = extensions.get::<RequestState>().and_then(|state| state.decision.as_ref()).ok_or_else(|| {
         tracing::error!(event = "handler.unguarded", "a handler that needs a permit has no guard in front");
         Problem::new(ErrorCode::Internal, "Internal error")
     })?;

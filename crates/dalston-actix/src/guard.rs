@@ -24,18 +24,18 @@ pub type CachedResponse = Arc<dyn Fn(&HttpRequest, &Admission) -> Option<HttpRes
 #[derive(Clone)]
 pub struct Guard {
     policy: GuardPolicy<Method>,
-    at_hand: Option<CachedResponse>,
+    cached_response: Option<CachedResponse>,
 }
 
 impl Guard {
     /// Creates a guard with the same requirement for every method.
     pub fn new(gate: Arc<Gate>, requirement: Requirement) -> Self {
-        Self { policy: GuardPolicy::new(gate, MethodRequirements::new(), requirement), at_hand: None }
+        Self { policy: GuardPolicy::new(gate, MethodRequirements::new(), requirement), cached_response: None }
     }
 
     /// Creates a guard with a requirement for each method. Methods that are not listed require an authenticated caller.
     pub fn of_methods(gate: Arc<Gate>, requirements: MethodRequirements) -> Self {
-        Self { policy: GuardPolicy::new(gate, requirements, Requirement::Caller), at_hand: None }
+        Self { policy: GuardPolicy::new(gate, requirements, Requirement::Caller), cached_response: None }
     }
 
     /// Sets where a key in the query is accepted.
@@ -61,8 +61,8 @@ impl Guard {
 
     /// Sets the function that returns cached responses.
     #[must_use]
-    pub fn cached_response(self, at_hand: CachedResponse) -> Self {
-        Self { at_hand: Some(at_hand), ..self }
+    pub fn cached_response(self, cached_response: CachedResponse) -> Self {
+        Self { cached_response: Some(cached_response), ..self }
     }
 
     /// Returns the gate.
@@ -84,8 +84,8 @@ impl Guard {
     /// Returns the cached response, if there is one and the request has no body.
     pub(crate) fn answer(&self, request: &ServiceRequest, admission: &Admission) -> Option<HttpResponse> {
         let (request, payload) = request.parts();
-        let at_hand = self.at_hand.as_ref().filter(|_| matches!(payload, Payload::None))?;
-        at_hand(request, admission)
+        let cached_response = self.cached_response.as_ref().filter(|_| matches!(payload, Payload::None))?;
+        cached_response(request, admission)
     }
 
     /// Returns whether the guard itself answers a rejection.

@@ -63,10 +63,10 @@ where
         match self.0.guard.enter(request.request(), &info, requirement) {
             GateStep::Decided(decision) => self.0.decided(request, info, decision),
             GateStep::Lookup(lookup) => {
-                let post = Rc::clone(&self.0);
+                let inner = Rc::clone(&self.0);
                 GuardFuture::asked(async move {
                     let decision = lookup.run().await;
-                    post.decided(request, info, decision).await
+                    inner.decided(request, info, decision).await
                 })
             }
         }

@@ -14,8 +14,8 @@ use dalston_model::{Clock, Entropy, OsEntropy, SystemClock, Timestamp};
 ///
 /// Without that middleware they are determined now, and no proxy is trusted.
 pub fn request_info(request: &HttpRequest) -> RequestInfo {
-    if let Some(visit) = request.extensions().get::<RequestState>() {
-        return visit.info;
+    if let Some(state) = request.extensions().get::<RequestState>() {
+        return state.info;
     }
     read(request, &TrustedProxies::default(), SystemClock.now(), &OsEntropy)
 }
@@ -45,7 +45,7 @@ impl RequestState {
     pub(crate) fn decided(request: &HttpRequest, info: RequestInfo, decision: Result<Admission, Rejection>) {
         let mut extensions = request.extensions_mut();
         match extensions.get_mut::<Self>() {
-            Some(visit) => visit.decision = Some(decision),
+            Some(state) => state.decision = Some(decision),
             None => {
                 extensions.insert(Self { info, decision: Some(decision) });
             }

@@ -38,13 +38,13 @@ impl UnconsumedBody {
     }
 
     /// Returns the response body, which holds the request body until it is sent.
-    pub(crate) fn until_said(self, body: impl MessageBody + 'static) -> BoxBody {
+    pub(crate) fn hold_until_sent(self, body: impl MessageBody + 'static) -> BoxBody {
         BoxBody::new(HoldingBody { body: body.boxed(), _unread: self })
     }
 
-    /// Like [`UnconsumedBody::until_said`], for a whole response.
-    pub(crate) fn until_answered(self, response: HttpResponse) -> HttpResponse {
-        response.map_body(|_, body| self.until_said(body))
+    /// Like [`UnconsumedBody::hold_until_sent`], for a whole response.
+    pub(crate) fn hold_until_response(self, response: HttpResponse) -> HttpResponse {
+        response.map_body(|_, body| self.hold_until_sent(body))
     }
 }
 

@@ -305,7 +305,7 @@ impl<S> AuthBuilder<S> {
     }
 
     /// Replaces the system's clock and source of randomness: for tests.
-    pub fn world(self, clock: SharedClock, entropy: SharedEntropy) -> Self {
+    pub fn clock_and_entropy(self, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { clock, entropy, ..self }
     }
 

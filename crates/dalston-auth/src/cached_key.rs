@@ -57,7 +57,7 @@ impl CachedKey {
 
 impl fmt::Debug for CachedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Holder").field("id", &self.id).field("tenant", &self.tenant).finish_non_exhaustive()
+        f.debug_struct("CachedKey").field("id", &self.id).field("tenant", &self.tenant).finish_non_exhaustive()
     }
 }
 

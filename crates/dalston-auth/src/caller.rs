@@ -99,7 +99,7 @@ impl Caller {
         self.identity.cached_key()
     }
 
-    /// Returns whether the caller is a guest of the chat, who belongs to no tenant.
+    /// Returns whether the caller is a guest of the chat, who has no scopes.
     pub fn is_guest(&self) -> bool {
         self.identity.kind() == scheme::chat::GUEST
     }

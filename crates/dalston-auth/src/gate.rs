@@ -12,7 +12,7 @@ use crate::{
     live_keys::LiveKeys,
     lookup::{GateStep, Lookup, Pending},
     observers::Observers,
-    pepper::PepperNote,
+    pepper::PepperRecord,
     scheme::{
         Authenticated, Authentication, CredentialScheme, chat::ChatScheme, key::KeyScheme, master::MasterScheme,
         process::ProcessScheme, ticket::TicketScheme,
@@ -68,7 +68,7 @@ pub struct Gate {
     product: Product,
     scopes: Arc<KnownScopes>,
     digester: Digester,
-    pepper: Arc<PepperNote>,
+    pepper: Arc<PepperRecord>,
     /// In the order in which they are tried: the most frequent first.
     schemes: Vec<Arc<dyn CredentialScheme>>,
     chat: Arc<ChatScheme>,
@@ -99,7 +99,7 @@ impl Gate {
     pub fn new(parts: GateConfig) -> Arc<Self> {
         let GateConfig { storage, limiter, format, product, masters, memory, clock, .. } = parts;
         let digester = Digester::new(parts.pepper.as_ref());
-        let pepper = Arc::new(PepperNote::new(storage.notes.clone(), &digester));
+        let pepper = Arc::new(PepperRecord::new(storage.notes.clone(), &digester));
         let scopes = Arc::new(parts.scopes);
         let cache = KeyCache::new(storage.keys.clone(), clock.clone(), scopes.clone(), memory);
         let store_clock = Arc::new(StoreClock::new(clock.clone()));
@@ -175,7 +175,7 @@ impl Gate {
                 }
                 Pending::Room(proof)
             }
-            Ok(Authentication::Lookup(proof)) => Pending::Proof(proof),
+            Ok(Authentication::Lookup(proof)) => Pending::Authenticate(proof),
             Ok(Authentication::Unrecognised | Authentication::Failed) => {
                 return GateStep::Decided(self.record_decision(Err(self.charge_failure(request.address).into())));
             }
@@ -223,7 +223,7 @@ impl Gate {
     ) -> Result<Admission, Rejection> {
         let found = match pending {
             Pending::Room(proof) => Some(proof),
-            Pending::Proof(proof) => proof.await?,
+            Pending::Authenticate(proof) => proof.await?,
         };
         let Some(Authenticated { identity, ticket }) = found else {
             return Err(self.charge_failure(source.address).into());

@@ -32,7 +32,7 @@ const TENANTS: usize = 10_000;
 /// Configuration of the key cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyCacheConfig {
-    /// Maximum number of live keys; the least recently used are evicted first.
+    /// Maximum number of live keys. Entries that were not used recently are evicted first.
     pub keys: usize,
     /// The freshness bound: a cached key is used only if the node knows all changes up to this long ago
     /// (`DALSTON_FRESHNESS`).
@@ -80,7 +80,7 @@ pub(crate) struct KeyCache {
 /// The result of a read of the store.
 #[derive(Clone)]
 struct ReadResult {
-    turn: u64,
+    read_seq: u64,
     began: ReadStamp,
     /// `None` if the secret is unknown, or if its key is revoked, expired or disabled.
     cached_key: Option<Arc<CachedKey>>,
@@ -127,7 +127,7 @@ impl KeyCache {
 
     /// Returns the live key of the digest, asking the store; `None` if there is none.
     pub(crate) async fn find(self: &Arc<Self>, digest: &KeyDigest) -> StoreResult<Option<Arc<CachedKey>>> {
-        let (arrived, now) = (self.turn(), self.now());
+        let (arrived, now) = (self.read_seq(), self.now());
         let is_fresh = self.freshness.is_fresh(now, 1);
         if is_fresh && self.unknown.get(digest).is_some_and(|reading| self.is_still_unknown(reading, now)) {
             return Ok(None);
@@ -138,7 +138,7 @@ impl KeyCache {
         // began, the lookup reads again. Otherwise the read must begin after this lookup.
         let since = if is_fresh { 0 } else { arrived };
         let landed = match self.read(digest, since).await {
-            Ok(landed) if landed.turn < arrived && !self.is_current(&landed) => self.read(digest, arrived).await,
+            Ok(landed) if landed.read_seq < arrived && !self.is_current(&landed) => self.read(digest, arrived).await,
             landed => landed,
         };
         landed.map(|landed| landed.cached_key).or_else(|error| {
@@ -192,20 +192,20 @@ impl KeyCache {
         self.stale && self.freshness.is_fresh(now, 2) && self.holds(cached_key, now)
     }
 
-    fn turn(&self) -> u64 {
+    fn read_seq(&self) -> u64 {
         self.turns.fetch_add(1, Ordering::SeqCst)
     }
 
     async fn read(self: &Arc<Self>, digest: &KeyDigest, since: u64) -> StoreResult<ReadResult> {
-        let turn = self.turn();
-        let start_read = || self.clone().start_read(*digest, turn, self.freshness.begin(self.now()));
-        self.single_flight.join(*digest, since, turn, start_read).await
+        let read_seq = self.read_seq();
+        let start_read = || self.clone().start_read(*digest, read_seq, self.freshness.begin(self.now()));
+        self.single_flight.join(*digest, since, read_seq, start_read).await
     }
 
     fn start_read(
         self: Arc<Self>,
         digest: KeyDigest,
-        turn: u64,
+        read_seq: u64,
         began: ReadStamp,
     ) -> BoxFuture<'static, StoreResult<ReadResult>> {
         async move {
@@ -226,7 +226,7 @@ impl KeyCache {
             if let Some(cached_key) = kept {
                 self.known.insert(digest, cached_key.clone());
             }
-            Ok(ReadResult { turn, began, cached_key })
+            Ok(ReadResult { read_seq, began, cached_key })
         }
         .boxed()
     }

@@ -29,7 +29,7 @@ pub struct Lookup {
 /// What the store must be asked for.
 pub(crate) enum Pending {
     /// The principal, and then the rate limit and the tenant.
-    Proof(BoxFuture<'static, Result<Option<Authenticated>, RejectionReason>>),
+    Authenticate(BoxFuture<'static, Result<Option<Authenticated>, RejectionReason>>),
     /// The principal is known. The store must be asked for the rate limit, or for the tenant that the request names.
     Room(Authenticated),
 }

@@ -13,10 +13,10 @@ use std::{
 use thiserror::Error;
 
 /// The name of the entry in the key-value store.
-const NOTE: &str = "pepper";
+const ENTRY: &str = "pepper";
 /// The TTL of the entry: 100 years. Entries of the key-value store must expire, and this one is meant to outlive the
 /// store.
-const KEPT: Duration = Duration::from_hours(100 * 366 * 24);
+const TTL: Duration = Duration::from_hours(100 * 366 * 24);
 
 /// Why a node must not use a store, or cannot tell whether it may.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -37,43 +37,43 @@ pub enum PepperError {
 const IS_WANTED: &str = "DALSTON_PEPPER must be what it was when they were made";
 
 /// Checks and records the pepper of a store.
-pub(crate) struct PepperNote {
+pub(crate) struct PepperRecord {
     notes: Arc<dyn KvStore>,
     fingerprint: String,
     /// Whether the store has recorded this node's pepper.
-    is_known: AtomicBool,
+    is_recorded: AtomicBool,
     /// Whether this node has accepted a key of the store, which proves that the keys were made with this node's pepper.
-    is_proven: AtomicBool,
+    is_confirmed: AtomicBool,
 }
 
-impl PepperNote {
+impl PepperRecord {
     /// Creates the check for the store. `digester` uses the pepper in force.
     pub(crate) fn new(notes: Arc<dyn KvStore>, digester: &Digester) -> Self {
         Self {
             notes,
             fingerprint: digester.fingerprint(),
-            is_known: AtomicBool::new(false),
-            is_proven: AtomicBool::new(false),
+            is_recorded: AtomicBool::new(false),
+            is_confirmed: AtomicBool::new(false),
         }
     }
 
     /// Fails if the store has recorded a different pepper. Succeeds if it has recorded none.
     pub(crate) async fn check(&self) -> Result<(), PepperError> {
-        match self.notes.get_entry(NOTE).await? {
+        match self.notes.get_entry(ENTRY).await? {
             Some(fingerprint) => self.compare(&fingerprint),
             None => Ok(()),
         }
     }
 
-    /// Like [`PepperNote::check`], for use before a secret is made. A store without keys records this node's pepper.
+    /// Like [`PepperRecord::check`], for use before a secret is made. A store without keys records this node's pepper.
     ///
     /// If several nodes do so at once, one of them wins, and the others check against its pepper. A store whose keys
-    /// are older than this record learns the pepper by [`PepperNote::learn`].
+    /// are older than this record learns the pepper by [`PepperRecord::learn`].
     pub(crate) async fn claim(&self, keys: &dyn KeyStore) -> Result<(), PepperError> {
-        if self.is_known.load(Ordering::Acquire) {
+        if self.is_recorded.load(Ordering::Acquire) {
             return Ok(());
         }
-        match self.notes.get_entry(NOTE).await? {
+        match self.notes.get_entry(ENTRY).await? {
             Some(fingerprint) => self.compare(&fingerprint),
             None if keys.has_keys().await? => Ok(()),
             None => self.put().await,
@@ -81,21 +81,21 @@ impl PepperNote {
     }
 
     /// Notes that a key was accepted.
-    pub(crate) fn proven(&self) {
-        self.is_proven.store(true, Ordering::Release);
+    pub(crate) fn confirmed(&self) {
+        self.is_confirmed.store(true, Ordering::Release);
     }
 
     /// Records the pepper in the store, once a key was accepted with it. Makes no further calls once it has succeeded.
     pub(crate) async fn learn(&self) -> Result<(), PepperError> {
-        if self.is_known.load(Ordering::Acquire) || !self.is_proven.load(Ordering::Acquire) {
+        if self.is_recorded.load(Ordering::Acquire) || !self.is_confirmed.load(Ordering::Acquire) {
             return Ok(());
         }
         self.put().await
     }
 
     async fn put(&self) -> Result<(), PepperError> {
-        if self.notes.put_entry(NOTE, None, &self.fingerprint, KEPT).await? {
-            self.is_known.store(true, Ordering::Release);
+        if self.notes.put_entry(ENTRY, None, &self.fingerprint, TTL).await? {
+            self.is_recorded.store(true, Ordering::Release);
             return Ok(());
         }
         self.check().await
@@ -103,7 +103,7 @@ impl PepperNote {
 
     fn compare(&self, fingerprint: &str) -> Result<(), PepperError> {
         if fingerprint == self.fingerprint {
-            self.is_known.store(true, Ordering::Release);
+            self.is_recorded.store(true, Ordering::Release);
             return Ok(());
         }
         let (was, is) = match (fingerprint == Digester::UNPEPPERED, self.fingerprint == Digester::UNPEPPERED) {
@@ -139,9 +139,9 @@ mod tests {
     }
 
     /// Creates a node with this pepper on the store.
-    fn node(store: &Arc<MemoryStore>, pepper: Option<&str>) -> PepperNote {
+    fn node(store: &Arc<MemoryStore>, pepper: Option<&str>) -> PepperRecord {
         let pepper = pepper.map(|text| Pepper::new(text.to_owned()));
-        PepperNote::new(store.clone(), &Digester::new(pepper.as_ref()))
+        PepperRecord::new(store.clone(), &Digester::new(pepper.as_ref()))
     }
 
     fn store() -> (Arc<MemoryStore>, Arc<ManualClock>) {
@@ -211,11 +211,11 @@ mod tests {
         for node in [&wrong, &right] {
             assert_eq!((now(node.check()), now(node.claim(&*store)), now(node.learn())), (Ok(()), Ok(()), Ok(())));
         }
-        assert_eq!(now(store.get_entry(NOTE)), Ok(None), "nobody knows");
-        right.proven();
+        assert_eq!(now(store.get_entry(ENTRY)), Ok(None), "nobody knows");
+        right.confirmed();
         assert_eq!(now(right.learn()), Ok(()));
         assert!(matches!(now(wrong.check()), Err(PepperError::Other { .. })));
-        wrong.proven();
+        wrong.confirmed();
         assert!(now(wrong.learn()).is_err(), "the first decides");
         assert_eq!(now(right.check()), Ok(()));
     }
@@ -224,7 +224,7 @@ mod tests {
     fn neither_the_note_nor_the_error_shows_the_pepper() {
         let (store, _) = store();
         now(node(&store, Some("hunter2")).claim(&*store)).unwrap();
-        let note = now(store.get_entry(NOTE)).unwrap().unwrap();
+        let note = now(store.get_entry(ENTRY)).unwrap().unwrap();
         let error = now(node(&store, Some("hunter3")).check()).unwrap_err().to_string();
         assert!(!note.contains("hunter") && !error.contains("hunter"), "{note} {error}");
         assert!(error.contains("DALSTON_PEPPER"), "{error}");

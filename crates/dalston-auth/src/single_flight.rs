@@ -23,7 +23,7 @@ struct JoinedFlight<T: Clone> {
 }
 
 struct Flight<T: Clone> {
-    turn: u64,
+    read_seq: u64,
     landing: WeakShared<BoxFuture<'static, T>>,
 }
 
@@ -35,15 +35,15 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
 
     /// Returns the result of a read of `digest` whose turn is at least `since`.
     ///
-    /// Joins the read in flight if its turn is not too early. Otherwise starts `read`, whose turn is `turn`.
+    /// Joins the read in flight if its turn is not too early. Otherwise starts `read`, whose turn is `read_seq`.
     pub(crate) async fn join(
         &self,
         digest: KeyDigest,
         since: u64,
-        turn: u64,
+        read_seq: u64,
         read: impl FnOnce() -> BoxFuture<'static, T>,
     ) -> T {
-        let landing = self.join_or_start(digest, since, turn, read);
+        let landing = self.join_or_start(digest, since, read_seq, read);
         let landed = landing.clone().await;
         let mut under_way = self.under_way();
         let is_this = |flight: &Flight<T>| flight.landing.upgrade().is_none_or(|other| other.ptr_eq(&landing));
@@ -57,17 +57,17 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         &self,
         digest: KeyDigest,
         since: u64,
-        turn: u64,
+        read_seq: u64,
         read: impl FnOnce() -> BoxFuture<'static, T>,
     ) -> Shared<BoxFuture<'static, T>> {
         let mut under_way = self.under_way();
-        let flight = under_way.flights.get(&digest).filter(|flight| flight.turn >= since);
+        let flight = under_way.flights.get(&digest).filter(|flight| flight.read_seq >= since);
         if let Some(landing) = flight.and_then(|flight| flight.landing.upgrade()) {
             return landing;
         }
         let landing = read().shared();
         if let Some(weak) = landing.downgrade() {
-            under_way.flights.insert(digest, Flight { turn, landing: weak });
+            under_way.flights.insert(digest, Flight { read_seq, landing: weak });
         }
         // Removes the reads that all waiters have abandoned.
         if under_way.flights.len() >= under_way.sweep_at {
@@ -108,8 +108,8 @@ mod tests {
             pending::<u8>().boxed()
         };
         let mut waiting = Vec::new();
-        for (since, turn) in [(1, 1), (1, 2), (0, 3), (4, 4), (0, 5)] {
-            let mut join = Box::pin(single_flight.join(digest(1), since, turn, read));
+        for (since, read_seq) in [(1, 1), (1, 2), (0, 3), (4, 4), (0, 5)] {
+            let mut join = Box::pin(single_flight.join(digest(1), since, read_seq, read));
             assert!(poll(join.as_mut()).is_pending());
             waiting.push(join);
         }

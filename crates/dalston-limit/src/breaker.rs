@@ -6,7 +6,7 @@ use std::{
 };
 
 /// How long the breaker stays open after a failure. Meanwhile no request waits for the counter.
-pub(crate) const REST: Duration = Duration::from_secs(1);
+pub(crate) const OPEN_FOR: Duration = Duration::from_secs(1);
 
 const CLOSED: i64 = i64::MIN;
 
@@ -17,13 +17,13 @@ pub(crate) struct CounterBreaker {
     /// Until when the breaker stays open, in microseconds.
     until: AtomicI64,
     /// When the last reply arrived, in microseconds.
-    heard: AtomicI64,
+    last_reply: AtomicI64,
 }
 
 impl CounterBreaker {
     /// A closed breaker.
     pub(crate) const fn new() -> Self {
-        Self { until: AtomicI64::new(CLOSED), heard: AtomicI64::new(i64::MIN) }
+        Self { until: AtomicI64::new(CLOSED), last_reply: AtomicI64::new(i64::MIN) }
     }
 
     /// Whether no reply has arrived since the last failure.
@@ -32,29 +32,29 @@ impl CounterBreaker {
     }
 
     /// Whether calls are blocked at `now`.
-    pub(crate) fn record_failures_open(&self, now: Duration) -> bool {
+    pub(crate) fn blocks_calls(&self, now: Duration) -> bool {
         self.until.load(Ordering::Relaxed) > micros(now)
     }
 
     /// Whether the caller may call the counter. After each open period, one caller gets `true` and probes the counter.
-    pub(crate) fn lets_ask(&self, now: Duration) -> bool {
+    pub(crate) fn may_call(&self, now: Duration) -> bool {
         let (until, now, order) = (self.until.load(Ordering::Relaxed), micros(now), Ordering::Relaxed);
-        let next = now.saturating_add(micros(REST));
+        let next = now.saturating_add(micros(OPEN_FOR));
         until == CLOSED || (until <= now && self.until.compare_exchange(until, next, order, order).is_ok())
     }
 
     /// Records a reply, and closes the breaker.
     pub(crate) fn answered(&self, now: Duration) {
-        self.heard.fetch_max(micros(now), Ordering::Relaxed);
+        self.last_reply.fetch_max(micros(now), Ordering::Relaxed);
         self.until.store(CLOSED, Ordering::Relaxed);
     }
 
     /// Records that a call sent at `sent` has failed. Returns whether this opened the breaker.
     pub(crate) fn failed(&self, sent: Duration, now: Duration) -> bool {
-        if self.heard.load(Ordering::Relaxed) > micros(sent) {
+        if self.last_reply.load(Ordering::Relaxed) > micros(sent) {
             return false;
         }
-        self.until.swap(micros(now.saturating_add(REST)), Ordering::Relaxed) == CLOSED
+        self.until.swap(micros(now.saturating_add(OPEN_FOR)), Ordering::Relaxed) == CLOSED
     }
 }
 
@@ -74,21 +74,21 @@ mod tests {
     #[test]
     fn a_failure_without_an_answer_opens_it_and_one_at_a_time_tries_again() {
         let breaker = CounterBreaker::new();
-        assert!(breaker.lets_ask(AT) && breaker.failed(AT, LATER) && breaker.is_open());
-        assert!(breaker.record_failures_open(LATER) && !breaker.lets_ask(LATER));
-        let next = LATER + REST;
-        assert!(!breaker.record_failures_open(next) && breaker.lets_ask(next));
-        assert!(breaker.record_failures_open(next) && !breaker.lets_ask(next), "somebody else tries");
+        assert!(breaker.may_call(AT) && breaker.failed(AT, LATER) && breaker.is_open());
+        assert!(breaker.blocks_calls(LATER) && !breaker.may_call(LATER));
+        let next = LATER + OPEN_FOR;
+        assert!(!breaker.blocks_calls(next) && breaker.may_call(next));
+        assert!(breaker.blocks_calls(next) && !breaker.may_call(next), "somebody else tries");
         assert!(!breaker.failed(next, next), "it was open");
-        breaker.answered(next + REST);
-        assert!(!breaker.is_open() && breaker.lets_ask(next + REST));
+        breaker.answered(next + OPEN_FOR);
+        assert!(!breaker.is_open() && breaker.may_call(next + OPEN_FOR));
     }
 
     #[test]
     fn a_counter_that_answers_others_meanwhile_is_only_slow() {
         let breaker = CounterBreaker::new();
         breaker.answered(AT);
-        assert!(!breaker.failed(AT.saturating_sub(REST), LATER) && !breaker.is_open());
+        assert!(!breaker.failed(AT.saturating_sub(OPEN_FOR), LATER) && !breaker.is_open());
         assert!(breaker.failed(AT, LATER), "nothing was heard since it was sent");
     }
 }

@@ -23,11 +23,11 @@ pub(crate) struct DistributedLimiter {
     node: NodeId,
     outage: OutagePolicy,
     breaker: CounterBreaker,
-    standing: KnownPlace,
+    place: KnownPlace,
     /// All requests that this node admitted, by whatever means.
     local: LocalLimiter,
     /// Requests that this node admitted without the counter.
-    alone: LocalLedger,
+    local_admissions: LocalLedger,
     leases: Option<LeaseTable>,
 }
 
@@ -43,9 +43,9 @@ impl DistributedLimiter {
             node,
             outage,
             breaker: CounterBreaker::new(),
-            standing: KnownPlace::new(nodes),
+            place: KnownPlace::new(nodes),
             local: LocalLimiter::new(),
-            alone: LocalLedger::new(),
+            local_admissions: LocalLedger::new(),
             leases,
         }
     }
@@ -55,14 +55,14 @@ impl DistributedLimiter {
     pub(crate) fn try_take(&self, key: KeyId, limit: RateLimit, now: Duration) -> Option<RateLimitDecision> {
         if let Some(leases) = &self.leases {
             let answer = leases.take(key, limit, now);
-            if answer.unnoted > 0 {
-                self.local.note(key, answer.unnoted, now);
+            if answer.unreported > 0 {
+                self.local.note(key, answer.unreported, now);
             }
             if answer.verdict.is_some() {
                 return answer.verdict;
             }
         }
-        if self.breaker.record_failures_open(now) { self.share(key, limit, now).ok() } else { None }
+        if self.breaker.blocks_calls(now) { self.share(key, limit, now).ok() } else { None }
     }
 
     pub(crate) async fn take(&self, key: KeyId, limit: RateLimit) -> Result<RateLimitDecision, CounterUnavailable> {
@@ -70,7 +70,7 @@ impl DistributedLimiter {
             return Ok(verdict);
         }
         for _ in 0..TRIES {
-            if !self.breaker.lets_ask(self.now()) {
+            if !self.breaker.may_call(self.now()) {
                 break;
             }
             if let Ok(verdict) = self.ask(key, limit).await {
@@ -86,7 +86,7 @@ impl DistributedLimiter {
         if self.breaker.is_open() {
             self.enlist().await?;
         }
-        if !self.alone.is_empty(self.now()) {
+        if !self.local_admissions.is_empty(self.now()) {
             self.report(key).await?;
         }
         match &self.leases {
@@ -98,7 +98,7 @@ impl DistributedLimiter {
     /// Takes a token from a new lease, or a single token if the key does not use enough for a lease.
     async fn lease(&self, leases: &LeaseTable, key: KeyId, limit: RateLimit) -> StoreResult<RateLimitDecision> {
         if leases.want(key, limit, self.nodes()).is_some() {
-            let turn = leases.turn(key).await;
+            let lock_for_call = leases.lock_for_call(key).await;
             // The caller that held the lock before may have obtained a lease, or opened the circuit breaker.
             if let Some(verdict) = self.try_take(key, limit, self.now()) {
                 return Ok(verdict);
@@ -108,7 +108,7 @@ impl DistributedLimiter {
             }
             if let Some(want) = leases.want(key, limit, self.nodes()) {
                 self.call(leases.call(&*self.store, key, Some((want, limit)))).await?;
-                drop(turn);
+                drop(lock_for_call);
                 if let Some(verdict) = self.try_take(key, limit, self.now()) {
                     return Ok(verdict);
                 }
@@ -116,12 +116,12 @@ impl DistributedLimiter {
         }
         // Release leftover leases first: tokens leased under a higher limit, or for a key that has slowed down, must
         // not take the room of this request.
-        if leases.purse(key, LeasedTokens::collect) == Some(true) {
-            let _turn = leases.turn(key).await;
+        if leases.with_tokens(key, LeasedTokens::collect) == Some(true) {
+            let _turn = leases.lock_for_call(key).await;
             self.call(leases.call(&*self.store, key, None)).await?;
         }
         let taken = self.one(key, limit).await?;
-        leases.purse(key, |purse, at| purse.taken(taken, at));
+        leases.with_tokens(key, |with_tokens, at| with_tokens.taken(taken, at));
         Ok(RateLimitDecision::new(taken, limit))
     }
 
@@ -140,31 +140,31 @@ impl DistributedLimiter {
     /// it.
     fn share(&self, key: KeyId, limit: RateLimit, now: Duration) -> Result<RateLimitDecision, CounterUnavailable> {
         let share = match self.outage {
-            OutagePolicy::Share => self.standing.share(limit),
+            OutagePolicy::Share => self.place.share(limit),
             OutagePolicy::Strict => 0,
         };
         let share = RateLimit::new(share).map_err(|_| CounterUnavailable)?;
         let taken = self.local.take(key, share, now);
         if taken.admitted {
-            self.alone.note(key, now);
+            self.local_admissions.note(key, now);
         }
         Ok(RateLimitDecision::new(taken, share))
     }
 
     /// Reports to the counter what this node admitted locally for a key.
     async fn report(&self, key: KeyId) -> StoreResult<()> {
-        let alone = self.alone.report(key, self.now());
-        if !alone.is_empty() {
-            self.call(self.store.report(key, self.node, &alone)).await?;
+        let local_admissions = self.local_admissions.report(key, self.now());
+        if !local_admissions.is_empty() {
+            self.call(self.store.report(key, self.node, &local_admissions)).await?;
         }
-        self.alone.reported(key, &alone, self.now());
+        self.local_admissions.reported(key, &local_admissions, self.now());
         Ok(())
     }
 
     /// Registers this node with the counter, and stores the place that it receives.
     pub(crate) async fn enlist(&self) -> StoreResult<()> {
-        let place = self.call(self.store.enlist(self.node, self.standing.turn())).await?;
-        self.standing.placed(place, self.now());
+        let place = self.call(self.store.enlist(self.node, self.place.turn())).await?;
+        self.place.placed(place, self.now());
         Ok(())
     }
 
@@ -187,7 +187,7 @@ impl DistributedLimiter {
         self.settle_all(true).await;
         // Stay registered while recent local admissions still count: if the other nodes were cut off, they would not
         // know of them. Their shares then grow only when this registration expires.
-        if self.alone.is_empty(self.now()) {
+        if self.local_admissions.is_empty(self.now()) {
             let _ = self.call(self.store.delist(self.node)).await;
         }
     }
@@ -195,7 +195,7 @@ impl DistributedLimiter {
     /// Registers when due, or to probe a counter that failed.
     async fn register(&self) {
         let now = self.now();
-        if (self.breaker.is_open() || self.standing.is_due(now)) && self.breaker.lets_ask(now) {
+        if (self.breaker.is_open() || self.place.is_due(now)) && self.breaker.may_call(now) {
             let _ = self.enlist().await;
         }
     }
@@ -210,7 +210,7 @@ impl DistributedLimiter {
 
     /// Reports local admissions. A report that fails is retried in the next round.
     async fn report_all(&self) {
-        let reports = stream::iter(self.alone.owing());
+        let reports = stream::iter(self.local_admissions.owing());
         reports.for_each_concurrent(CALLS, async |key| drop(self.report(key).await)).await;
     }
 
@@ -219,8 +219,9 @@ impl DistributedLimiter {
         let Some(leases) = &self.leases else { return };
         stream::iter(leases.held(all))
             .for_each_concurrent(CALLS, async |key| {
-                let owes = leases
-                    .purse(key, |purse, at| (if all { purse.close() } else { purse.collect(at) }, purse.unnoted()));
+                let owes = leases.with_tokens(key, |with_tokens, at| {
+                    (if all { with_tokens.close() } else { with_tokens.collect(at) }, with_tokens.unreported())
+                });
                 self.settle(leases, key, owes).await;
             })
             .await;
@@ -237,21 +238,21 @@ impl DistributedLimiter {
     /// Requests the next lease of a key.
     async fn fetch(&self, leases: &LeaseTable, key: KeyId, limit: RateLimit) {
         if let Some(want) = leases.want(key, limit, self.nodes()).filter(|_| !self.breaker.is_open()) {
-            let _turn = leases.turn(key).await;
+            let _turn = leases.lock_for_call(key).await;
             let _ = self.call(leases.call(&*self.store, key, Some((want, limit)))).await;
         } else {
-            leases.purse(key, |purse, _| purse.spared());
+            leases.with_tokens(key, |with_tokens, _| with_tokens.spared());
         }
     }
 
     /// Releases the rest of a key's leases if there is any, and counts the tokens spent from them in this node's
     /// window.
     async fn settle(&self, leases: &LeaseTable, key: KeyId, owes: Option<(bool, u32)>) {
-        let Some((owes, unnoted)) = owes else { return };
-        if unnoted > 0 {
-            self.local.note(key, unnoted, self.now());
+        let Some((owes, unreported)) = owes else { return };
+        if unreported > 0 {
+            self.local.note(key, unreported, self.now());
         }
-        let _turn = leases.turn(key).await;
+        let _turn = leases.lock_for_call(key).await;
         if owes && let Err(error) = self.call(leases.call(&*self.store, key, None)).await {
             tracing::debug!(
                 event = "limit.release_failed",
@@ -286,7 +287,7 @@ impl DistributedLimiter {
     /// How this node decides at present.
     pub(crate) fn mode(&self) -> LimiterMode {
         match &self.leases {
-            _ if self.breaker.is_open() || self.alone.owes() => LimiterMode::Degraded,
+            _ if self.breaker.is_open() || self.local_admissions.owes() => LimiterMode::Degraded,
             Some(_) => LimiterMode::Leased,
             None => LimiterMode::Shared,
         }
@@ -294,7 +295,7 @@ impl DistributedLimiter {
 
     /// The number of nodes as far as this node knows it.
     pub(crate) fn nodes(&self) -> Option<NonZeroU32> {
-        self.standing.nodes()
+        self.place.nodes()
     }
 
     fn now(&self) -> Duration {

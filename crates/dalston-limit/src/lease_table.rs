@@ -16,74 +16,74 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::{Mutex as Turn, MutexGuard as Turned, Notify};
+use tokio::sync::Notify;
 
-/// With up to `NODES` nodes, a lease is at most 1/`PARTS` of the limit. With more nodes it is smaller, so that the
+/// With up to `NODES` nodes, a lease is at most 1/`LEASE_FRACTION` of the limit. With more nodes it is smaller, so that the
 /// nodes together never hold more.
-const PARTS: u32 = 160;
+const LEASE_FRACTION: u32 = 160;
 const NODES: u32 = 4;
 /// Minimum size of a lease. For fewer tokens a lease is not worth a call: each token is taken from the store.
-pub(crate) const LEAST: u32 = 4;
+pub(crate) const MIN_LEASE: u32 = 4;
 
 /// The leased tokens of all keys.
 pub(crate) struct LeaseTable {
     clock: SharedClock,
     entropy: SharedEntropy,
-    purses: Shards<LeasedTokens>,
+    tokens: Shards<LeasedTokens>,
     /// Locks that allow one call per key at a time: requests that find no leased token wait for the same lease
     /// (single-flight).
-    turns: Vec<Turn<()>>,
+    call_locks: Vec<tokio::sync::Mutex<()>>,
     /// Keys whose lease is running low.
-    short: Mutex<Vec<(KeyId, RateLimit)>>,
+    running_low: Mutex<Vec<(KeyId, RateLimit)>>,
     /// Keys with a lease, ordered by the monotonic time at which the lease expires.
-    ends: Mutex<BinaryHeap<Reverse<(i64, KeyId)>>>,
+    expiries: Mutex<BinaryHeap<Reverse<(i64, KeyId)>>>,
     pub(crate) wake: Notify,
 }
 
 /// The decision, if there is one, and the tokens spent from leases that were closed meanwhile.
 pub(crate) struct LeaseDecision {
     pub(crate) verdict: Option<RateLimitDecision>,
-    pub(crate) unnoted: u32,
+    pub(crate) unreported: u32,
 }
 
 impl LeaseTable {
     pub(crate) fn new(clock: SharedClock, entropy: SharedEntropy) -> Self {
-        let purses = Shards::new();
+        let tokens = Shards::new();
         Self {
             clock,
             entropy,
-            turns: (0..purses.parts()).map(|_| Turn::default()).collect(),
-            purses,
-            short: Mutex::default(),
-            ends: Mutex::default(),
+            call_locks: (0..tokens.parts()).map(|_| tokio::sync::Mutex::default()).collect(),
+            tokens,
+            running_low: Mutex::default(),
+            expiries: Mutex::default(),
             wake: Notify::new(),
         }
     }
 
     /// Takes a leased token at `now`, on the monotonic clock.
     pub(crate) fn take(&self, key: KeyId, limit: RateLimit, now: Duration) -> LeaseDecision {
-        let take = |purse: &mut LeasedTokens| (purse.take(limit, micros(now)), purse.unnoted());
-        let (said, unnoted) = self.purses.with(key, now, take);
+        let take = |with_tokens: &mut LeasedTokens| (with_tokens.take(limit, micros(now)), with_tokens.unreported());
+        let (said, unreported) = self.tokens.with(key, now, take);
         let verdict = match said {
             TokenDecision::Taken(taken, due) => {
                 if due {
-                    lock(&self.short).push((key, limit));
+                    lock(&self.running_low).push((key, limit));
                     self.wake.notify_one();
                 }
                 Some(RateLimitDecision::new(taken, limit))
             }
             TokenDecision::Unknown => None,
         };
-        LeaseDecision { verdict, unnoted }
+        LeaseDecision { verdict, unreported }
     }
 
     /// The size of the key's next lease; `None` if the key uses too little for one.
     pub(crate) fn want(&self, key: KeyId, limit: RateLimit, nodes: Option<NonZeroU32>) -> Option<u32> {
         let nodes = nodes.map_or(NODES, NonZeroU32::get).max(NODES);
-        let parts = PARTS.saturating_mul(nodes).div_euclid(NODES);
+        let parts = LEASE_FRACTION.saturating_mul(nodes).div_euclid(NODES);
         let most = limit.get().div_euclid(parts.max(1));
-        let want = self.purses.find(key, |purse| purse.want(most, self.at()))?;
-        (want >= LEAST).then_some(want)
+        let want = self.tokens.find(key, |with_tokens| with_tokens.want(most, self.at()))?;
+        (want >= MIN_LEASE).then_some(want)
     }
 
     /// Settles the key's closed leases with the store. If `want` is set, also requests a lease of that many tokens
@@ -96,56 +96,56 @@ impl LeaseTable {
     ) -> StoreResult<()> {
         let id = LeaseId::new(self.clock.now(), &*self.entropy).map_err(StoreError::unavailable)?;
         let sent = self.at();
-        let closed = self.purses.find(key, |purse| purse.settling(sent)).unwrap_or_default();
+        let closed = self.tokens.find(key, |with_tokens| with_tokens.settling(sent)).unwrap_or_default();
         let (units, limit) = want.unwrap_or((0, RateLimit::GREATEST));
         let request = LeaseRequest { id, limit, want: units, closed };
         let answer = store.lease(key, &request).await;
-        let heard = self.at();
+        let last_reply = self.at();
         match answer {
             Ok(granted) => {
-                let lease = want.map(|(_, limit)| (TokenLease::new(id, granted, sent, heard), limit));
+                let lease = want.map(|(_, limit)| (TokenLease::new(id, granted, sent, last_reply), limit));
                 if granted.units > 0
                     && let Some((lease, _)) = &lease
                 {
-                    lock(&self.ends).push(Reverse((lease.over_at(), key)));
+                    lock(&self.expiries).push(Reverse((lease.over_at(), key)));
                 }
                 let settled = request.closed.len();
-                self.purses.find(key, |purse| purse.granted(lease, granted, settled, heard));
+                self.tokens.find(key, |with_tokens| with_tokens.granted(lease, granted, settled, last_reply));
                 Ok(())
             }
             Err(error) => {
-                self.purses.find(key, |purse| purse.lost(id));
+                self.tokens.find(key, |with_tokens| with_tokens.lost(id));
                 Err(error)
             }
         }
     }
 
     /// Runs `work` on the key's leased tokens, if the table has an entry for it.
-    pub(crate) fn purse<R>(&self, key: KeyId, work: impl FnOnce(&mut LeasedTokens, i64) -> R) -> Option<R> {
+    pub(crate) fn with_tokens<R>(&self, key: KeyId, work: impl FnOnce(&mut LeasedTokens, i64) -> R) -> Option<R> {
         let at = self.at();
-        self.purses.find(key, |purse| work(purse, at))
+        self.tokens.find(key, |with_tokens| work(with_tokens, at))
     }
 
     /// Locks the key for a call of the store. The lock is shared by all keys of a shard.
-    pub(crate) async fn turn(&self, key: KeyId) -> Turned<'_, ()> {
-        self.turns[self.purses.part(key)].lock().await
+    pub(crate) async fn lock_for_call(&self, key: KeyId) -> tokio::sync::MutexGuard<'_, ()> {
+        self.call_locks[self.tokens.part(key)].lock().await
     }
 
     /// Removes and returns the keys whose lease is running low.
     pub(crate) fn needs_refill(&self) -> Vec<(KeyId, RateLimit)> {
-        std::mem::take(&mut lock(&self.short))
+        std::mem::take(&mut lock(&self.running_low))
     }
 
     /// Removes and returns the keys with an expired lease, or all keys with a lease.
     pub(crate) fn held(&self, all: bool) -> HashSet<KeyId> {
         let at = self.at();
-        let mut ends = lock(&self.ends);
+        let mut expiries = lock(&self.expiries);
         let mut keys = HashSet::new();
-        while let Some(Reverse((end, key))) = ends.peek()
+        while let Some(Reverse((end, key))) = expiries.peek()
             && (all || *end <= at)
         {
             keys.insert(*key);
-            ends.pop();
+            expiries.pop();
         }
         keys
     }

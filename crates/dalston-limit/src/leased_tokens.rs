@@ -17,7 +17,7 @@ const LEAD: i64 = 50_000;
 /// need.
 const MEMORY: i64 = 15_000_000;
 /// An entry that was not used for this duration, in microseconds, holds no tokens.
-const REST: i64 = 66_000_000;
+const OPEN_FOR: i64 = 66_000_000;
 /// Maximum number of closed leases kept for settlement with the store. Beyond it the oldest are dropped, which costs
 /// the key at most the tokens they held.
 const UNSETTLED: usize = 32;
@@ -46,7 +46,7 @@ pub(crate) struct LeasedTokens {
     /// The next lease is requested when no more tokens than this are left.
     low: u32,
     /// Tokens spent from closed leases that are not yet counted in the node's own window.
-    unnoted: u32,
+    unreported: u32,
     touched: Option<i64>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum TokenDecision {
 
 impl ShardEntry for LeasedTokens {
     fn is_idle(&self, now: Duration) -> bool {
-        self.touched.is_none_or(|touched| micros(now).saturating_sub(touched) > REST)
+        self.touched.is_none_or(|touched| micros(now).saturating_sub(touched) > OPEN_FOR)
     }
 }
 
@@ -222,8 +222,8 @@ impl LeasedTokens {
     }
 
     /// Returns the spent tokens that are not yet counted in the node's own window, and resets them to zero.
-    pub(crate) fn unnoted(&mut self) -> u32 {
-        std::mem::take(&mut self.unnoted)
+    pub(crate) fn unreported(&mut self) -> u32 {
+        std::mem::take(&mut self.unreported)
     }
 
     /// Closes the current lease, and makes the next one current.
@@ -236,7 +236,7 @@ impl LeasedTokens {
 
     fn done(&mut self, lease: &TokenLease) {
         let closed = lease.closed();
-        self.unnoted = self.unnoted.saturating_add(closed.units());
+        self.unreported = self.unreported.saturating_add(closed.units());
         self.owes |= lease.left() > 0;
         self.unsettled(closed);
     }

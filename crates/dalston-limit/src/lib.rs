@@ -1,6 +1,6 @@
 //! Rate limiting: a sliding window of 60 seconds per key, in one process or distributed over several nodes.
 //!
-//! What the limiter promises:
+//! What the limiter promises while the shared counter answers (see below for outages):
 //!
 //! * No window of 60 seconds admits more requests than the limit.
 //! * A refused request consumes nothing.

@@ -19,7 +19,7 @@ pub(crate) struct TokenLease {
     /// When the request was sent and when the reply arrived, on the monotonic clock, in microseconds. The store's time
     /// was `granted.now` at some moment in between.
     sent: i64,
-    heard: i64,
+    last_reply: i64,
 }
 
 /// The phase of a lease.
@@ -34,16 +34,16 @@ pub(crate) enum Phase {
 }
 
 impl TokenLease {
-    pub(crate) fn new(id: LeaseId, granted: GrantedLease, sent: i64, heard: i64) -> Self {
+    pub(crate) fn new(id: LeaseId, granted: GrantedLease, sent: i64, last_reply: i64) -> Self {
         let first = slot(granted.starts);
-        Self { id, granted, first, left: granted.units, spent: [0; LEASE_SLOTS], sent, heard }
+        Self { id, granted, first, left: granted.units, spent: [0; LEASE_SLOTS], sent, last_reply }
     }
 
     /// The phase of the lease at the monotonic time `at`, estimated on the safe side. The lease starts by the lower
     /// bound of the store's time. A token counts in the slot of the upper bound, and the lease expires by the upper
     /// bound too.
     pub(crate) fn phase(&self, at: i64) -> Phase {
-        let passed = at.saturating_sub(self.heard).max(0);
+        let passed = at.saturating_sub(self.last_reply).max(0);
         let earliest = self.granted.now.as_micros().saturating_add(passed.saturating_sub(passed >> DRIFT));
         let wait = self.granted.starts.as_micros().saturating_sub(earliest);
         if wait > 0 {
@@ -78,7 +78,7 @@ impl TokenLease {
 
     /// The monotonic time in microseconds at which the lease has certainly expired; it may be a little late.
     pub(crate) fn over_at(&self) -> i64 {
-        self.heard.saturating_add(self.granted.ends.as_micros().saturating_sub(self.granted.now.as_micros()))
+        self.last_reply.saturating_add(self.granted.ends.as_micros().saturating_sub(self.granted.now.as_micros()))
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use dalston_model::SeededEntropy;
 
-    fn lease(starts: i64, sent: i64, heard: i64) -> TokenLease {
+    fn lease(starts: i64, sent: i64, last_reply: i64) -> TokenLease {
         let now = Timestamp::from_secs(1_700_000_000);
         let granted = GrantedLease {
             units: 2,
@@ -97,7 +97,7 @@ mod tests {
             used: 2,
             frees_in: Duration::ZERO,
         };
-        TokenLease::new(LeaseId::new(now, &SeededEntropy::new(1)).unwrap(), granted, sent, heard)
+        TokenLease::new(LeaseId::new(now, &SeededEntropy::new(1)).unwrap(), granted, sent, last_reply)
     }
 
     #[test]

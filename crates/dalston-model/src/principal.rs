@@ -13,7 +13,7 @@ impl PrincipalKind {
     /// The operator, who uses the command line with direct access to the store.
     pub const OPERATOR: Self = Self::new("operator");
 
-    /// The kind with this name. Each credential scheme has its own.
+    /// The kind with this name. A kind belongs to one credential scheme.
     pub const fn new(name: &'static str) -> Self {
         Self(name)
     }

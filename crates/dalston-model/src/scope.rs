@@ -58,7 +58,7 @@ macro_rules! scopes {
             pub const fn summary(self) -> &'static str {
                 match self {
                     $(Self::$variant => $summary,)*
-                    Self::Own(_) => "what the deployment means by it",
+                    Self::Own(_) => "defined by the deployment",
                 }
             }
 

@@ -110,7 +110,7 @@ impl Runtime {
             .failures_per_minute(settings.auth_failures_per_minute)
             .memory(settings.memory)
             .node(node)
-            .world(clock, entropy.clone())
+            .clock_and_entropy(clock, entropy.clone())
             .build()?;
         let gate = auth.gate().clone();
         let registry = Arc::new(registry.knowing(gate.scopes()));

@@ -42,7 +42,7 @@ impl<'c> Change<'c> {
 
     /// Writes an audit record as every change does, and rolls it back. Tests that the audit table accepts writes: it
     /// may be out of disk space where other tables are not.
-    pub(crate) async fn rehearse(&mut self) -> sqlx::Result<()> {
+    pub(crate) async fn test_audit_write(&mut self) -> sqlx::Result<()> {
         let entry = AuditEntry {
             time: Timestamp::from_secs(0),
             tenant: TenantId::default(),
@@ -57,7 +57,7 @@ impl<'c> Change<'c> {
         within.rollback().await
     }
 
-    /// Commits without an audit record, and returns the change number, which no other transaction has seen.
+    /// Commits without an audit record, and gives the change number back: no other transaction has seen it.
     pub(crate) async fn commit_unrecorded(mut self) -> sqlx::Result<()> {
         sqlx::query("UPDATE meta SET value = value - 1 WHERE name = 'seq'").execute(self.conn()).await?;
         self.transaction.commit().await

@@ -128,7 +128,7 @@ impl Dialer {
         let opened = self.home.spawn(async move { timeout(patience, open).await }).await;
         let opened = opened.map_err(error::ended).and_then(|opened| opened.map_err(error::ended).flatten());
         let (conn, server) = opened.map_err(NoPrimary::unreached)?;
-        Ok(Wire { conn, epoch: self.epochs.leads_to(&server, epoch, began), broken: false })
+        Ok(Wire { conn, epoch: self.epochs.record_server(&server, epoch, began), broken: false })
     }
 }
 

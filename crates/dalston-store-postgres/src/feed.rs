@@ -78,7 +78,7 @@ impl FeedStore for PostgresStore {
             }
             // The log diverged, or the connection leads to another server than the one whose log was read. Ask once
             // more on a new connection.
-            self.link.leave(self.link.dialer().epochs.present());
+            self.link.end_epoch(self.link.dialer().epochs.present());
             ask().await
         })
         .await

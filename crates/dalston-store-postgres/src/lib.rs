@@ -122,7 +122,7 @@ impl PostgresStore {
     async fn prove(&self) -> sqlx::Result<()> {
         let mut lease = self.lease().await?;
         let mut change = Change::begin(&mut lease).await?;
-        change.rehearse().await?;
+        change.test_audit_write().await?;
         sqlx::query(WRITE).execute(change.conn()).await?;
         change.commit_unrecorded().await
     }
@@ -151,9 +151,9 @@ impl KeyStorage for PostgresStore {
             Ok(())
         })
         .await?;
-        if epochs.is_ailing() {
+        if epochs.has_failed() {
             self.call(self.prove()).await?;
-            epochs.recovers();
+            epochs.record_write();
         }
         Ok(())
     }

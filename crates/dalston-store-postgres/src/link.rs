@@ -12,7 +12,7 @@ use std::{
 use tokio::{task::JoinSet, time::timeout};
 
 /// The maximum time between two checks of whether the address leads to another server by now.
-const LOOK_OUT: Duration = Duration::from_secs(1);
+const PRIMARY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The time after which an unused connection is closed.
 const IDLE: Duration = Duration::from_mins(10);
 
@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_mins(10);
 pub(crate) struct Link {
     pool: Pool<Dialer>,
     /// When the address was last checked, by the clock of the epochs.
-    looked: Mutex<Duration>,
+    primary_checked_at: Mutex<Duration>,
 }
 
 impl Link {
@@ -28,8 +28,8 @@ impl Link {
     pub(crate) fn new(dialer: Dialer, connections: u32) -> StoreResult<Self> {
         let size = usize::try_from(connections.max(1)).unwrap_or(usize::MAX);
         let pool = Pool::builder(dialer).max_size(size).build().map_err(StoreError::unavailable)?;
-        let looked = Mutex::new(pool.manager().epochs.now());
-        Ok(Self { pool, looked })
+        let primary_checked_at = Mutex::new(pool.manager().epochs.now());
+        Ok(Self { pool, primary_checked_at })
     }
 
     /// Returns the object that opens connections.
@@ -49,28 +49,28 @@ impl Link {
     /// All calls go through here. If the error casts doubt on the server, the epoch of the connections ends, so none of
     /// them is used again.
     pub(crate) async fn call<T>(&self, work: impl Future<Output = sqlx::Result<T>> + Send) -> StoreResult<T> {
-        self.look_out(LOOK_OUT);
+        self.check_primary_in_background(PRIMARY_CHECK_INTERVAL);
         let Dialer { epochs, deadline, .. } = self.dialer();
         let epoch = epochs.present();
         let Ok(answer) = timeout(*deadline, work).await else {
             // A connection whose peer vanished never reports an error.
-            self.leave(epoch);
+            self.end_epoch(epoch);
             return Err(error::late(*deadline));
         };
         answer.map_err(|cause| {
             if error::is_in_doubt(&cause) {
-                self.leave(epoch);
+                self.end_epoch(epoch);
             }
             let error = error::store(cause);
             if matches!(error, StoreError::Unavailable(_)) {
-                epochs.ails();
+                epochs.record_failure();
             }
             error
         })
     }
 
     /// Ends the epoch: none of its connections is used again.
-    pub(crate) fn leave(&self, epoch: u64) {
+    pub(crate) fn end_epoch(&self, epoch: u64) {
         let epochs = &self.dialer().epochs;
         epochs.end(epoch);
         // Only idle connections are dropped here. The others are dropped when the pool recycles them.
@@ -81,7 +81,7 @@ impl Link {
     /// Returns how long ago the address was last seen to lead to the server of the present epoch. If that is longer ago
     /// than `within`, also starts a new check in the background.
     pub(crate) fn doubt(&self, within: Duration) -> Duration {
-        self.look_out(within);
+        self.check_primary_in_background(within);
         self.dialer().epochs.doubt()
     }
 
@@ -89,13 +89,13 @@ impl Link {
     ///
     /// This is needed because an old server that still answers as a primary looks right on the connections that lead to
     /// it.
-    fn look_out(&self, every: Duration) {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+    fn check_primary_in_background(&self, every: Duration) {
+        let mut primary_checked_at = self.primary_checked_at.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.dialer().epochs.now();
-        if now.saturating_sub(*looked) < every {
+        if now.saturating_sub(*primary_checked_at) < every {
             return;
         }
-        *looked = now;
+        *primary_checked_at = now;
         self.pool.retain(|_, metrics| metrics.last_used() < IDLE);
         let pool = self.pool.clone();
         self.dialer().home.spawn(async move {

@@ -48,7 +48,7 @@ enum PooledConnection {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CallTarget {
     Pool,
-    Line,
+    Shared,
 }
 
 impl Deref for PooledConnection {
@@ -142,7 +142,7 @@ impl StoreCall<'_> {
 
     /// Like `run`, but retries with `full` if the server is out of memory. `full` is the same script, permitted to run
     /// then.
-    pub(crate) async fn run_even_full<T: FromRedisValue>(
+    pub(crate) async fn run_or_retry_oom<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
         full: &ScriptInvocation<'_>,
@@ -165,7 +165,7 @@ impl StoreCall<'_> {
         &self,
         script: &ScriptInvocation<'_>,
     ) -> StoreResult<T> {
-        self.send_with_retry(CallTarget::Line, |mut wire| async move { script.invoke_async(&mut wire).await }).await
+        self.send_with_retry(CallTarget::Shared, |mut wire| async move { script.invoke_async(&mut wire).await }).await
     }
 
     /// Like `run_on_shared_connection`, but on a newly opened connection. Ends the epoch of all earlier connections.
@@ -189,9 +189,9 @@ impl StoreCall<'_> {
     pub(crate) async fn prove(&self) -> StoreResult<()> {
         let dialer = self.link.dialer();
         self.with_deadline(async { dialer.dial(None).await.map_err(|error| error::connect_error(&error)) }).await?;
-        if dialer.epochs.is_ailing() {
+        if dialer.epochs.has_failed() {
             self.command::<()>(redis::cmd("SET").arg(READY).arg(1).arg("PX").arg(1)).await?;
-            dialer.epochs.recovers();
+            dialer.epochs.record_write();
         }
         Ok(())
     }
@@ -210,7 +210,7 @@ impl StoreCall<'_> {
             let lent = self.link.lend(way).await?;
             let mut answer = question(lent.connection.clone()).await;
             if let Err(error) = &answer
-                && (error::is_demoted(error) || way == CallTarget::Line && error.is_unrecoverable_error())
+                && (error::is_demoted(error) || way == CallTarget::Shared && error.is_unrecoverable_error())
             {
                 self.link.drop_epoch(lent.epoch);
                 drop(lent);
@@ -235,7 +235,7 @@ impl StoreCall<'_> {
             return Err(StoreError::Unavailable(format!("no answer within {:?}", self.link.dialer().deadline)));
         };
         if matches!(result, Err(StoreError::Unavailable(_))) {
-            epochs.ails();
+            epochs.record_failure();
         }
         result
     }

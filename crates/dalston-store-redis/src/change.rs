@@ -5,7 +5,7 @@ use crate::{
     argument::argument,
     call::StoreCall,
     row::{KeyArgument, KnownKey},
-    scripts::{self, ClaimArgument, EVEN_FULL, SCRIPTS},
+    scripts::{self, ClaimArgument, OOM_SCRIPTS, SCRIPTS},
 };
 use dalston_model::{AuditEntry, Key, KeyId, PageRequest, TenantId, Timestamp};
 use dalston_store::{
@@ -130,7 +130,7 @@ impl RedisStore {
             let mut script = SCRIPTS.change_key.arg(&given);
             script.arg(self.now());
             let answer: Vec<String> = if takes_away {
-                call.run_even_full(&script, EVEN_FULL.change_key.arg(&given).arg(self.now())).await?
+                call.run_or_retry_oom(&script, OOM_SCRIPTS.change_key.arg(&given).arg(self.now())).await?
             } else {
                 call.run(&script).await?
             };
@@ -152,7 +152,7 @@ impl RedisStore {
             key: KeyArgument::new(&known.used, known.digest.clone())?
                 .with_old(&known.used, known.old.as_ref().map(|(old, _)| old.as_str()))?,
             seq: known.seq.clone(),
-            was_revoked: known.view_revoked,
+            was_revoked: known.legacy_revoked,
             needs_admin_at: None,
             overlap: None,
             claim: None,
@@ -184,7 +184,7 @@ impl KeyUpdate<'_> {
         Ok(ChangeArgument {
             key: key.shared().audited(self.entry)?,
             seq: known.seq.clone(),
-            was_revoked: known.view_revoked,
+            was_revoked: known.legacy_revoked,
             needs_admin_at: needs_admin.then(|| self.guard.at.as_micros().to_string()),
             overlap: self.rotation.map(|rotation| OverlapArgument::new(&rotation.overlap)),
             claim: self.claim.map(ClaimArgument::new),

@@ -57,7 +57,7 @@ impl Dialer {
         // connection may outlive the deadline.
         let opened = self.home.spawn(async move { timeout(deadline, open).await }).await;
         let (connection, identity) = opened.map_err(error::ended)?.map_err(error::ended)??;
-        let epoch = identity.map_or(epoch, |identity| self.epochs.leads_to(&identity, epoch, began));
+        let epoch = identity.map_or(epoch, |identity| self.epochs.record_server(&identity, epoch, began));
         Ok(Wire { connection, epoch })
     }
 }

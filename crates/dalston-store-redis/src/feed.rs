@@ -6,7 +6,7 @@ use crate::{
     audit::{self, AuditArgument},
     notifier::Listener,
     row::StoredKey,
-    scripts::{AUDIT, CHANGES, EVEN_FULL, SCRIPTS},
+    scripts::{AUDIT, CHANGES, OOM_SCRIPTS, SCRIPTS},
 };
 use async_trait::async_trait;
 use dalston_model::{AuditEntry, AuditRecord, Timestamp};
@@ -67,8 +67,8 @@ impl FeedStore for RedisStore {
 
     async fn record(&self, entry: &AuditEntry) -> StoreResult<u64> {
         let given = argument(&AuditArgument::new(entry)?)?;
-        let (mut script, mut full) = (SCRIPTS.record.prepare_invoke(), EVEN_FULL.record.prepare_invoke());
-        self.link.call().run_even_full(script.arg(&given), full.arg(&given)).await
+        let (mut script, mut full) = (SCRIPTS.record.prepare_invoke(), OOM_SCRIPTS.record.prepare_invoke());
+        self.link.call().run_or_retry_oom(script.arg(&given), full.arg(&given)).await
     }
 
     async fn audit(&self, query: &AuditQuery) -> StoreResult<AuditPage> {

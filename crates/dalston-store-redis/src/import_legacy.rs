@@ -34,10 +34,10 @@ impl RedisStore {
             let Some(known) = row.known_or_none().filter(|known| known.used.key.tenant == *tenant) else {
                 return Ok(None);
             };
-            match known.standing {
+            match known.origin {
                 KeyOrigin::Ours => return Ok(Some(known)),
-                KeyOrigin::RevokedElsewhere => self.sync_legacy_revocation(call, &known).await?,
-                KeyOrigin::Foreign => self.adopt(call, tenant, vec![Ok(known)]).await?,
+                KeyOrigin::RevokedByLegacy => self.sync_legacy_revocation(call, &known).await?,
+                KeyOrigin::LegacyOnly => self.adopt(call, tenant, vec![Ok(known)]).await?,
             }
         }
     }
@@ -64,7 +64,7 @@ impl RedisStore {
             }
             let foreign = |row: StoredKey| {
                 let id = row.id.clone();
-                let ours = |known: &KnownKey| known.standing == KeyOrigin::Foreign && known.used.key.tenant == *tenant;
+                let ours = |known: &KnownKey| known.origin == KeyOrigin::LegacyOnly && known.used.key.tenant == *tenant;
                 row.known_or_none().filter(ours).ok_or(id)
             };
             self.adopt(call, tenant, made.into_iter().map(foreign).collect()).await?;

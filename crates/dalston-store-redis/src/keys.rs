@@ -71,7 +71,7 @@ impl KeyStore for RedisStore {
         let call = self.link.call();
         let page = loop {
             let page = self.page(&call, tenant, request, revoked).await?;
-            let late = |known: &&KnownKey| !revoked && known.standing == KeyOrigin::RevokedElsewhere;
+            let late = |known: &&KnownKey| !revoked && known.origin == KeyOrigin::RevokedByLegacy;
             let mut settled = true;
             for known in page.items.iter().flatten().filter(late) {
                 self.sync_legacy_revocation(&call, known).await?;

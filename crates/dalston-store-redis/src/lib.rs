@@ -1,4 +1,4 @@
-//! The key store on Redis, which shares its keys with the Python gateway of seed M11. With the feature `work` also the
+//! The key store on Redis, which shares its keys with the earlier Python gateway. With the feature `work` also the
 //! work store.
 //!
 //! Shared with that gateway: `dalston:apikeys:{digest}` holds the JSON of a key, `dalston:apikeys:id:{id}` its digest,

@@ -36,9 +36,9 @@ pub(crate) enum KeyOrigin {
     /// This store.
     Ours,
     /// This store, but only the Python gateway knows that the key is revoked.
-    RevokedElsewhere,
+    RevokedByLegacy,
     /// The Python gateway alone.
-    Foreign,
+    LegacyOnly,
 }
 
 /// A decoded key.
@@ -46,7 +46,7 @@ pub(crate) struct KnownKey {
     /// The key with its last use, merged from both sides.
     pub(crate) used: KeyWithUse,
     /// Which side knows it.
-    pub(crate) standing: KeyOrigin,
+    pub(crate) origin: KeyOrigin,
     /// The digest of its current secret.
     pub(crate) digest: String,
     /// The overlapping digest, and its expiry.
@@ -54,7 +54,7 @@ pub(crate) struct KnownKey {
     /// The number of its last change.
     pub(crate) seq: String,
     /// Whether the Python gateway's view says that the key is revoked.
-    pub(crate) view_revoked: bool,
+    pub(crate) legacy_revoked: bool,
 }
 
 impl StoredKey {
@@ -68,9 +68,9 @@ impl StoredKey {
             (None, Some(json)) => KeyRecord::read(&self.id, json)?.into_legacy_key()?,
             (None, None) => return Ok(None),
         };
-        let standing = match (&self.record, key.revoked_at) {
-            (None, _) => KeyOrigin::Foreign,
-            (Some(_), None) if seen.is_revoked() => KeyOrigin::RevokedElsewhere,
+        let origin = match (&self.record, key.revoked_at) {
+            (None, _) => KeyOrigin::LegacyOnly,
+            (Some(_), None) if seen.is_revoked() => KeyOrigin::RevokedByLegacy,
             (Some(_), _) => KeyOrigin::Ours,
         };
         if key.revoked_at.is_none() && seen.is_revoked() {
@@ -79,11 +79,11 @@ impl StoredKey {
         let last_used_at = self.last_used.map(Timestamp::from_micros).max(seen.last_used_at());
         Ok(Some(KnownKey {
             used: KeyWithUse { key, last_used_at },
-            standing,
+            origin,
             digest,
             old: self.old.zip(self.old_until.map(Timestamp::from_micros)),
             seq: self.seq.unwrap_or_default(),
-            view_revoked: seen.is_revoked(),
+            legacy_revoked: seen.is_revoked(),
         }))
     }
 

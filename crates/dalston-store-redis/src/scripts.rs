@@ -60,7 +60,7 @@ scripts! {
 ///
 /// These are the changes that only take rights away, and the audit record: the master key is refused unless its use is
 /// recorded, so without it no master key could make such a change.
-pub(crate) struct EvenFull {
+pub(crate) struct OomScripts {
     pub(crate) change_key: Script,
     pub(crate) record: Script,
 }
@@ -71,8 +71,8 @@ macro_rules! even_full {
     };
 }
 
-pub(crate) static EVEN_FULL: LazyLock<EvenFull> =
-    LazyLock::new(|| EvenFull { change_key: even_full!("change_key"), record: even_full!("record") });
+pub(crate) static OOM_SCRIPTS: LazyLock<OomScripts> =
+    LazyLock::new(|| OomScripts { change_key: even_full!("change_key"), record: even_full!("record") });
 
 /// Keys by the number of their last change.
 pub(crate) const CHANGES: &str = "dalston:changes";

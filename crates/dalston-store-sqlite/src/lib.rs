@@ -68,7 +68,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     writer: SqlitePool,
     /// Whether a call failed since the database was last proved to accept changes.
-    is_ailing: AtomicBool,
+    has_failed: AtomicBool,
 }
 
 /// Opens the database at `path`, with the system's clock, and migrates its tables of keys.
@@ -126,7 +126,7 @@ impl SqliteStore {
             readers: pool.clone().max_connections(2).connect_lazy_with(reading),
             writer: pool.max_connections(1).connect_lazy_with(connect.clone()),
             connect,
-            is_ailing: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
         })
     }
 
@@ -134,7 +134,7 @@ impl SqliteStore {
     async fn call<T>(&self, steps: impl Future<Output = sqlx::Result<T>> + Send) -> StoreResult<T> {
         let done = within(self.deadline, steps).await;
         if matches!(done, Err(StoreError::Unavailable(_))) {
-            self.is_ailing.store(true, Ordering::Release);
+            self.has_failed.store(true, Ordering::Release);
         }
         done
     }
@@ -165,7 +165,7 @@ impl KeyStorage for SqliteStore {
             connection.close().await
         })
         .await?;
-        if self.is_ailing.load(Ordering::Acquire) {
+        if self.has_failed.load(Ordering::Acquire) {
             self.call(async {
                 for statement in [WRITE, UNDO] {
                     let mut change = self.change().await?;
@@ -175,7 +175,7 @@ impl KeyStorage for SqliteStore {
                 Ok(())
             })
             .await?;
-            self.is_ailing.store(false, Ordering::Release);
+            self.has_failed.store(false, Ordering::Release);
         }
         Ok(())
     }

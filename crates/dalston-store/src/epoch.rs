@@ -71,7 +71,7 @@ impl Epochs {
     /// server and changes when the server restarts. If the previous connection led to another server, the present epoch
     /// ends and the new one is returned. If the returned epoch is not the present one, another connection has ended it
     /// meanwhile, and this connection is too old to use.
-    pub fn leads_to(&self, server: &str, epoch: u64, seen: Duration) -> u64 {
+    pub fn record_server(&self, server: &str, epoch: u64, seen: Duration) -> u64 {
         let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if self.present() != epoch {
             return epoch;
@@ -95,17 +95,17 @@ impl Epochs {
     }
 
     /// Records that a call failed: it is unknown whether the server still accepts writes.
-    pub fn ails(&self) {
+    pub fn record_failure(&self) {
         self.ailing.store(true, Ordering::Release);
     }
 
     /// Returns whether a call failed since the server was last proved to accept writes.
-    pub fn is_ailing(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.ailing.load(Ordering::Acquire)
     }
 
     /// Records that the server accepted a write.
-    pub fn recovers(&self) {
+    pub fn record_write(&self) {
         self.ailing.store(false, Ordering::Release);
     }
 }
@@ -137,16 +137,16 @@ mod tests {
         let (epochs, now) = (epochs().0, Duration::ZERO);
         let first = epochs.present();
         for _ in 0..2 {
-            assert_eq!(epochs.leads_to("one", first, now), first);
+            assert_eq!(epochs.record_server("one", first, now), first);
         }
-        let second = epochs.leads_to("two", first, now);
+        let second = epochs.record_server("two", first, now);
         assert_eq!(epochs.present(), second);
         assert_ne!(first, second);
-        assert_eq!(epochs.leads_to("two", second, now), second);
-        assert_eq!(epochs.leads_to("one", first, now), first, "it was begun before the other was found");
+        assert_eq!(epochs.record_server("two", second, now), second);
+        assert_eq!(epochs.record_server("one", first, now), first, "it was begun before the other was found");
         assert_eq!(epochs.present(), second);
-        let third = epochs.leads_to("one", second, now);
-        assert_eq!((epochs.present(), epochs.leads_to("one", third, now)), (third, third));
+        let third = epochs.record_server("one", second, now);
+        assert_eq!((epochs.present(), epochs.record_server("one", third, now)), (third, third));
     }
 
     #[test]
@@ -157,15 +157,15 @@ mod tests {
         let first = epochs.present();
         let [early, middle, late] = [0, 1, 2].map(|hours| HOUR * hours);
         clock.advance(late + HOUR);
-        epochs.leads_to("one", first, early);
+        epochs.record_server("one", first, early);
         assert_eq!(epochs.doubt(), 3 * HOUR, "it may have moved since the connection was begun");
-        epochs.leads_to("one", first, late);
-        epochs.leads_to("one", first, middle);
+        epochs.record_server("one", first, late);
+        epochs.record_server("one", first, middle);
         assert_eq!(epochs.doubt(), HOUR, "one that comes late takes nothing back");
         epochs.end(first);
-        assert_eq!(epochs.leads_to("two", first, epochs.now()), first, "it is too old to say anything");
+        assert_eq!(epochs.record_server("two", first, epochs.now()), first, "it is too old to say anything");
         assert_eq!(epochs.doubt(), HOUR);
-        epochs.leads_to("two", epochs.present(), epochs.now());
+        epochs.record_server("two", epochs.present(), epochs.now());
         assert_eq!(epochs.doubt(), Duration::ZERO);
         clock.advance(HOUR);
         assert_eq!(epochs.doubt(), HOUR);
@@ -175,11 +175,11 @@ mod tests {
     async fn who_waits_for_the_end_of_an_epoch_hears_of_it() {
         let (epochs, _) = epochs();
         let epoch = epochs.present();
-        assert!(!epochs.is_ailing());
+        assert!(!epochs.has_failed());
         tokio::join!(epochs.ended(epoch), async { epochs.end(epoch) });
         epochs.ended(epoch).await;
-        assert!(epochs.is_ailing());
-        epochs.recovers();
-        assert!(!epochs.is_ailing());
+        assert!(epochs.has_failed());
+        epochs.record_write();
+        assert!(!epochs.has_failed());
     }
 }

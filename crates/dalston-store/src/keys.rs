@@ -163,7 +163,7 @@ pub trait KeyLookup: Send + Sync {
     async fn key(&self, tenant: &TenantId, id: KeyId) -> StoreResult<Option<KeyWithUse>>;
 
     /// Returns whether the change feed records every change of a key. That is not so if another program may change keys
-    /// too. If it does not, a key is cached for one second at most. The default is `false`.
+    /// too. If it does not, a key is cached for the freshness bound at most. The default is `false`.
     fn records_all_changes(&self) -> bool {
         false
     }

@@ -60,7 +60,7 @@ impl ContextLayer {
 
     /// Replaces the system's clock and randomness, for tests.
     #[must_use]
-    pub fn world(self, clock: SharedClock, entropy: SharedEntropy) -> Self {
+    pub fn clock_and_entropy(self, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { clock, entropy, ..self }
     }
 }

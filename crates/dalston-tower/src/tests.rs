@@ -31,7 +31,7 @@ async fn fixture() -> Fixture {
     let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
     let store = Arc::new(MemoryStore::new(clock.clone()));
     let builder = Auth::builder(store.clone()).product(Product::named("notes").unwrap());
-    let auth = builder.world(clock, Arc::new(SeededEntropy::new(1))).build().unwrap();
+    let auth = builder.clock_and_entropy(clock, Arc::new(SeededEntropy::new(1))).build().unwrap();
     let ask = NewKey::named("ci".parse().unwrap(), "jobs:read".parse().unwrap());
     let made = auth.keys().create(&auth.operator("a test"), ask, None).await.unwrap();
     // The gate caches only once it has read the change feed to its end.
@@ -154,8 +154,8 @@ async fn the_peer_is_read_where_the_embedder_says() {
         let address = RequestContext::of(request.extensions()).unwrap().0.address;
         Response::new(address.map_or_else(|| "none".to_owned(), |address| address.to_string()))
     });
-    let context =
-        ContextLayer::new(fixture.auth.gate()).world(ManualClock::new(Timestamp::from_secs(1)), Arc::new(OsEntropy));
+    let context = ContextLayer::new(fixture.auth.gate())
+        .clock_and_entropy(ManualClock::new(Timestamp::from_secs(1)), Arc::new(OsEntropy));
     let socket = SocketAddr::from(([192, 0, 2, 1], 1));
     let request = || {
         let mut request = Request::new(());

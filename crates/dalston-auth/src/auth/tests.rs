@@ -28,7 +28,7 @@ impl Service {
     /// The service, deployed with scopes of these names.
     fn naming(&self, names: &[&str]) -> Auth {
         let (clock, entropy) = (self.clock.clone(), Arc::new(SeededEntropy::new(u64::try_from(names.len()).unwrap())));
-        Auth::builder(self.store.clone()).world(clock, entropy).scopes(names).build().unwrap()
+        Auth::builder(self.store.clone()).clock_and_entropy(clock, entropy).scopes(names).build().unwrap()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Authenticated, Authentication, CredentialScheme};
 use crate::{
     AuthRequest, Credential, Digester, KeyFormat, RejectionReason, credential::CredentialLocation, identity::Identity,
-    key_cache::KeyCache, live_keys::LiveKeys, pepper::PepperNote,
+    key_cache::KeyCache, live_keys::LiveKeys, pepper::PepperRecord,
 };
 use dalston_model::{Principal, PrincipalKind};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -14,7 +14,7 @@ pub(crate) struct KeyScheme {
     pub(crate) format: KeyFormat,
     pub(crate) digester: Digester,
     pub(crate) cache: Arc<KeyCache>,
-    pub(crate) pepper: Arc<PepperNote>,
+    pub(crate) pepper: Arc<PepperRecord>,
     pub(crate) keys: LiveKeys,
 }
 
@@ -35,7 +35,7 @@ impl CredentialScheme for KeyScheme {
             // The cache has logged the cause.
             let found = cache.find(&digest).await.map_err(|_| RejectionReason::Unavailable)?;
             if found.is_some() {
-                pepper.proven();
+                pepper.confirmed();
             }
             Ok(found.map(|cached_key| Authenticated::from(Identity::Key(cached_key))))
         };

@@ -38,7 +38,7 @@ impl Fixture {
         let clock = ManualClock::new(Timestamp::from_secs(1_700_000_000));
         let server = Server::start(answer).await;
         let builder = Verifier::builder(&server.url).entries(entries).accepted_for(N).refused_for(REFUSED);
-        let verifier = builder.world(clock.clone(), Arc::new(OsEntropy)).build().unwrap();
+        let verifier = builder.clock_and_entropy(clock.clone(), Arc::new(OsEntropy)).build().unwrap();
         Self { clock, server, verifier }
     }
 

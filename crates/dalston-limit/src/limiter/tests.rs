@@ -1,7 +1,7 @@
 //! Limiters of several nodes with a counter that can be switched off.
 
 use super::*;
-use crate::{CounterTiming, OutagePolicy, breaker::REST};
+use crate::{CounterTiming, OutagePolicy, breaker::OPEN_FOR};
 use async_trait::async_trait;
 use dalston_model::{Clock as _, ManualClock, NodeId, SeededEntropy, Timestamp};
 use dalston_store::{
@@ -31,8 +31,8 @@ impl LimitStore for Counter {
         Err(StoreError::unavailable("not asked"))
     }
 
-    async fn report(&self, key: KeyId, node: NodeId, alone: &[LocalAdmissions]) -> StoreResult<()> {
-        self.call(self.counter.report(key, node, alone)).await
+    async fn report(&self, key: KeyId, node: NodeId, local_admissions: &[LocalAdmissions]) -> StoreResult<()> {
+        self.call(self.counter.report(key, node, local_admissions)).await
     }
 
     async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<NodePlace> {
@@ -81,7 +81,7 @@ impl World {
 
     fn down(&self, down: bool) {
         self.counter.down.store(down, Ordering::SeqCst);
-        self.clock.advance(REST);
+        self.clock.advance(OPEN_FOR);
     }
 
     /// Takes tokens until a request is refused. Returns the number admitted, and how the last one was refused.

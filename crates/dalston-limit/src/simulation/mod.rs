@@ -112,8 +112,8 @@ impl LimitStore for Far {
         self.call(self.center.counter.lease(key, request)).await
     }
 
-    async fn report(&self, key: KeyId, node: NodeId, alone: &[LocalAdmissions]) -> StoreResult<()> {
-        self.call(self.center.counter.report(key, node, alone)).await
+    async fn report(&self, key: KeyId, node: NodeId, local_admissions: &[LocalAdmissions]) -> StoreResult<()> {
+        self.call(self.center.counter.report(key, node, local_admissions)).await
     }
 
     async fn enlist(&self, node: NodeId, seen: i64) -> StoreResult<NodePlace> {
@@ -130,7 +130,7 @@ struct SimulatedNode {
     limiter: Limiter,
     far: Arc<Far>,
     /// Times at which it admitted requests without the counter.
-    alone: Vec<i64>,
+    local_admissions: Vec<i64>,
 }
 
 /// Nodes that share a key's limit.
@@ -189,7 +189,7 @@ impl World {
         let node = NodeId::new(self.clock.now(), &self.store.chance).unwrap();
         let rates = CounterTiming::Leased(Arc::new(SeededEntropy::new(seed)));
         let shared = SharedCounter { store: far.clone(), node, nodes: None, rates, outage: self.outage };
-        SimulatedNode { limiter: Limiter::new(clock, Some(shared)), far, alone: Vec::new() }
+        SimulatedNode { limiter: Limiter::new(clock, Some(shared)), far, local_admissions: Vec::new() }
     }
 
     fn line(&self, node: usize, line: Line) {
@@ -208,8 +208,9 @@ impl World {
                 self.admitted.push(at);
                 // A node's share may be the whole limit: then leased tokens count as a part of the share.
                 let whole = limit.get() == 1 || node.limiter.nodes().is_some_and(|nodes| nodes.get() == 1);
-                let alone = node.limiter.mode() == LimiterMode::Degraded && (whole || verdict.limit != limit);
-                if alone { &mut node.alone } else { &mut self.given }.push(at);
+                let local_admissions =
+                    node.limiter.mode() == LimiterMode::Degraded && (whole || verdict.limit != limit);
+                if local_admissions { &mut node.local_admissions } else { &mut self.given }.push(at);
             }
             _ => self.refused += 1,
         }

@@ -45,17 +45,17 @@ async fn whatever_fails_strict_nodes_admit_no_more_than_the_limit() {
 
 #[tokio::test]
 async fn whatever_fails_a_node_adds_no_more_than_its_share() {
-    let mut alone = 0;
+    let mut local_admissions = 0;
     for seed in 0..40 {
         let world = storm(seed, OutagePolicy::Share, &LINES).await;
         let limit = world.limit.get() as usize;
         assert!(densest(&world.given) <= limit, "seed {seed}");
         for node in &world.nodes {
-            assert!(densest(&node.alone) <= limit, "seed {seed}");
-            alone += node.alone.len();
+            assert!(densest(&node.local_admissions) <= limit, "seed {seed}");
+            local_admissions += node.local_admissions.len();
         }
     }
-    assert!(alone > 1_000, "{alone}");
+    assert!(local_admissions > 1_000, "{local_admissions}");
 }
 
 /// Two nodes whose connections have these states for five seconds. Returns the number of requests that each admits
