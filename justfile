@@ -46,3 +46,13 @@ fmt:
 # What clippy says.
 clippy:
     cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Renew the generated parts of the documents.
+pages:
+    rm -rf target/pages
+    cargo test -p dalston-tests --test all --locked -- documents::generated || cp -r target/pages/. docs/
+
+# Show the book; installs mdBook if it is missing.
+docs:
+    command -v mdbook >/dev/null || cargo install mdbook --locked
+    mdbook serve --open

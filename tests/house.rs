@@ -1,12 +1,5 @@
-//! The rules of the house, and the README's tables: equal to the code.
+//! The rules of the house: sizes, names, exits of secrets.
 
-use dalston_auth::Requirement;
-use dalston_command::{DATA_ROUTES, Registry};
-use dalston_model::Scope;
-use dalston_runtime::SETTINGS;
-use dalston_service::Report;
-use schemars::generate::SchemaSettings;
-use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -18,12 +11,9 @@ const LONGEST: usize = 400;
 /// About so many it has in the middle.
 const MEDIAN: usize = 150;
 
-fn root() -> PathBuf {
+/// The folder of the repository.
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).unwrap()
 }
 
 /// All files of Rust, with their text.
@@ -48,108 +38,6 @@ fn sources() -> Vec<(PathBuf, String)> {
 fn code_lines(text: &str) -> usize {
     let product = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     product.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
-}
-
-fn requirement(requirement: Requirement) -> String {
-    match requirement {
-        Requirement::Caller => "any caller".to_owned(),
-        Requirement::Scope(scope) => format!("`{scope}`"),
-    }
-}
-
-#[track_caller]
-fn the_readme_holds(rows: &[String]) {
-    let rows = rows.join("\n");
-    // Between the rule of a table and the blank line behind it: all rows, and no others.
-    assert!(readme().contains(&format!("---|\n{rows}\n\n")), "the README should hold exactly this:\n{rows}");
-}
-
-#[test]
-fn the_readme_lists_the_crates() {
-    let text = readme();
-    for folder in ["crates", "bins"] {
-        for entry in fs::read_dir(root().join(folder)).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            assert!(text.contains(&format!("| `{name}` |")), "{name} is not in the README");
-        }
-    }
-}
-
-#[test]
-fn the_readme_lists_the_scopes() {
-    let row = |scope: Scope| format!("| `{scope}` | {} |", scope.summary());
-    the_readme_holds(&Scope::BUILT_IN.map(row));
-}
-
-#[test]
-fn the_readme_lists_the_commands() {
-    let registry = Registry::new();
-    let rows: Vec<String> = registry
-        .rows()
-        .iter()
-        .map(|row| {
-            let route = format!("`{} {}`", row.route.method.as_str(), row.route.pattern);
-            format!("| `{}` | {route} | {} | {} |", row.name, requirement(row.requirement), row.summary)
-        })
-        .collect();
-    the_readme_holds(&rows);
-}
-
-#[test]
-fn the_readme_lists_the_other_routes() {
-    let rows: Vec<String> = DATA_ROUTES
-        .iter()
-        .map(|route| {
-            let requirements = route.requirement.map_or_else(|| "nobody".to_owned(), requirement);
-            format!("| `{} {}` | {requirements} | {} |", route.method.as_str(), route.pattern, route.summary)
-        })
-        .collect();
-    the_readme_holds(&rows);
-}
-
-#[test]
-fn the_readme_lists_the_settings() {
-    let rows: Vec<String> = SETTINGS
-        .iter()
-        .map(|setting| {
-            let names: Vec<String> = setting.variables.iter().map(|name| format!("`{name}`")).collect();
-            let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
-            format!("| {} | {default} | {} |", names.join(" "), setting.meaning)
-        })
-        .collect();
-    the_readme_holds(&rows);
-}
-
-/// The fields of a schema: the dotted path, what it means, when it is null. Objects only where they may be null.
-fn report_fields(prefix: &str, schema: &Value, rows: &mut Vec<String>) {
-    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-        let path = format!("{prefix}{name}");
-        let inner = field["anyOf"].as_array().and_then(|any| any.iter().find(|one| one["properties"].is_object()));
-        let is_nullable = *field == json!({"description": field["description"]})
-            || field["anyOf"].as_array().is_some_and(|any| any.contains(&json!({"type": "null"})))
-            || field["type"].as_array().is_some_and(|types| types.contains(&json!("null")));
-        let meaning = field["description"].as_str().unwrap_or_else(|| panic!("{path} has no meaning"));
-        let meaning = meaning.replace('\n', " ");
-        let (meaning, null) =
-            meaning.trim_end_matches('.').split_once("; null").unwrap_or((meaning.trim_end_matches('.'), ""));
-        assert_eq!(is_nullable, !null.is_empty(), "{path}: whether it may be null is said in its meaning");
-        let object = if field["properties"].is_object() { Some(field) } else { inner };
-        if object.is_none() || is_nullable {
-            let who = if path.starts_with("admin.") { "`admin`" } else { "everyone" };
-            rows.push(format!("| `{path}` | {who} | {meaning} | {} |", null.trim_start_matches([':', ' '])));
-        }
-        if let Some(object) = object {
-            report_fields(&format!("{path}."), object, rows);
-        }
-    }
-}
-
-#[test]
-fn the_readme_lists_the_fields_of_the_status() {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let mut rows = Vec::new();
-    report_fields("", &settings.into_generator().into_root_schema_for::<Report>().to_value(), &mut rows);
-    the_readme_holds(&rows);
 }
 
 #[test]
@@ -258,7 +146,7 @@ const COUNTERPARTS: [&[&str]; 2] =
     [&["dalston-actix", "dalston-tower"], &["dalston-store-sqlite", "dalston-store-postgres", "dalston-store-redis"]];
 
 /// The files of products without their tests: the crate, the path, the text.
-fn product_sources() -> Vec<(String, PathBuf, String)> {
+pub(super) fn product_sources() -> Vec<(String, PathBuf, String)> {
     let is_test = |path: &Path| path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
     let mut found = Vec::new();
     for (path, text) in sources() {
@@ -301,53 +189,4 @@ fn a_type_name_means_one_thing() {
     };
     names.retain(|_, crates| crates.len() > 1 && !are_counterparts(crates));
     assert!(names.is_empty(), "these names are declared by several crates: {names:#?}");
-}
-
-/// A log event as its statement names it: event, level, message.
-fn log_event(level: &str, statement: &str) -> Option<(String, String, String)> {
-    let event = statement.split_once("event = \"")?.1.split_once('"')?.0;
-    let message = statement.rsplit_once('"')?.0.rsplit_once('"')?.1;
-    let (noun, verb) = event.split_once('.')?;
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    (is_word(noun) && is_word(verb)).then(|| (event.to_owned(), level.to_owned(), message.to_owned()))
-}
-
-/// Up to the parenthesis that closes the statement.
-fn statement(text: &str) -> &str {
-    let (mut depth, mut is_quoted, mut last) = (1, false, ' ');
-    for (at, it) in text.char_indices() {
-        match it {
-            '"' if last != '\\' => is_quoted = !is_quoted,
-            '(' if !is_quoted => depth += 1,
-            ')' if !is_quoted => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return &text[..at];
-        }
-        last = it;
-    }
-    text
-}
-
-#[test]
-fn log_events_are_listed() {
-    let mut events = BTreeMap::new();
-    for (_, path, text) in product_sources() {
-        for level in ["error", "warn", "info", "debug", "trace"] {
-            for rest in text.split(&format!("tracing::{level}!(")).skip(1) {
-                let statement = statement(rest);
-                let found = log_event(level, statement);
-                let (event, level, message) =
-                    found.unwrap_or_else(|| panic!("{}: no event = \"noun.verb\": {statement}", path.display()));
-                let before = events.insert(event.clone(), (level.clone(), message.clone()));
-                assert!(before.is_none_or(|it| it == (level, message)), "{event} is two events: {}", path.display());
-            }
-        }
-    }
-    let row =
-        |(event, (level, message)): (&String, &(String, String))| format!("| `{event}` | {level} | {message} |\n");
-    let rows: String = events.iter().map(row).collect();
-    let page = fs::read_to_string(root().join("docs/operate/log-events.md")).unwrap();
-    assert!(page.ends_with(&format!("---|\n{rows}")), "docs/operate/log-events.md should end with:\n{rows}");
 }

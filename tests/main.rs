@@ -6,6 +6,7 @@ mod browsers;
 mod call;
 mod cli;
 mod connections;
+mod documents;
 mod engine;
 mod envelope;
 mod help;

@@ -85,9 +85,7 @@ impl ParsedArgs {
     pub(crate) fn server(&self) -> Result<Option<String>, CliError> {
         let named = ["DALSTON_STORE", "redis-url"].iter().any(|name| self.option(name).is_some());
         match self.option(SERVER.variable()) {
-            Some(_) if named => {
-                Err(CliError::usage("--server names a gateway, --store and --redis-url a store: which?"))
-            }
+            Some(_) if named => Err(CliError::usage("--server cannot be combined with --store or --redis-url")),
             None if named => Ok(None),
             _ => self.given(&SERVER),
         }

@@ -66,27 +66,32 @@ impl CliError {
 
     /// Returns the exit code: 0 success, 1 failure, 2 wrong usage, 3 refused, 4 not found, 5 unreachable.
     pub(crate) const fn exit_code(&self) -> u8 {
-        match self.code {
-            ErrorCode::InvalidRequest => 2,
-            ErrorCode::MissingCredential
-            | ErrorCode::InvalidCredential
-            | ErrorCode::AmbiguousCredential
-            | ErrorCode::InsufficientScope
-            | ErrorCode::OriginNotAllowed => 3,
-            ErrorCode::NotFound => 4,
-            ErrorCode::Unavailable => 5,
-            ErrorCode::RateLimited
-            | ErrorCode::MethodNotAllowed
-            | ErrorCode::Timeout
-            | ErrorCode::Conflict
-            | ErrorCode::TooLarge
-            | ErrorCode::UnsupportedMedia
-            | ErrorCode::Misdirected
-            | ErrorCode::UpgradeRequired
-            | ErrorCode::Undelivered
-            | ErrorCode::Internal
-            | ErrorCode::StorageFull => 1,
-        }
+        exit_code_of(self.code)
+    }
+}
+
+/// Returns the exit code of the program for an error code.
+pub const fn exit_code_of(code: ErrorCode) -> u8 {
+    match code {
+        ErrorCode::InvalidRequest => 2,
+        ErrorCode::MissingCredential
+        | ErrorCode::InvalidCredential
+        | ErrorCode::AmbiguousCredential
+        | ErrorCode::InsufficientScope
+        | ErrorCode::OriginNotAllowed => 3,
+        ErrorCode::NotFound => 4,
+        ErrorCode::Unavailable => 5,
+        ErrorCode::RateLimited
+        | ErrorCode::MethodNotAllowed
+        | ErrorCode::Timeout
+        | ErrorCode::Conflict
+        | ErrorCode::TooLarge
+        | ErrorCode::UnsupportedMedia
+        | ErrorCode::Misdirected
+        | ErrorCode::UpgradeRequired
+        | ErrorCode::Undelivered
+        | ErrorCode::Internal
+        | ErrorCode::StorageFull => 1,
     }
 }
 

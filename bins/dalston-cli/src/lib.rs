@@ -12,6 +12,7 @@ mod style;
 mod terminal;
 
 pub use args::tree;
+pub use cli_error::exit_code_of;
 pub use terminal::Terminal;
 
 use crate::{args::ParsedArgs, backend::Backend, cli_error::CliError, drawn::RenderedAnswer};
@@ -120,10 +121,10 @@ fn confirmed(row: &CommandSpec, given: &ParsedArgs) -> Result<(), CliError> {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        return Err(CliError::usage(format!("{} cannot be undone: say --yes", row.name)));
+        return Err(CliError::usage(format!("{} cannot be undone: add --yes to confirm", row.name.replace('.', " "))));
     }
-    write!(io::stderr(), "{} cannot be undone. Go on? [y/N] ", row.name)?;
+    write!(io::stderr(), "{} cannot be undone. Continue? [y/N] ", row.name.replace('.', " "))?;
     let mut said = String::new();
     io::stdin().lock().read_line(&mut said)?;
-    if matches!(said.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(CliError::failed("nothing was done")) }
+    if matches!(said.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(CliError::failed("cancelled")) }
 }

@@ -48,7 +48,7 @@ impl Default for Pace {
 /// Reads a JSON object from the body. An empty body is an empty object.
 pub(crate) async fn read(request: &HttpRequest, payload: Payload, pace: Pace) -> Result<Arguments, Problem> {
     plain(request)?;
-    let body = said_json(request, bytes(payload, pace, JSON_BYTES).await?)?;
+    let body = require_json(request, bytes(payload, pace, JSON_BYTES).await?)?;
     if body.is_empty() { Ok(Arguments::new()) } else { read_object(&body).map_err(problem) }
 }
 
@@ -77,11 +77,11 @@ pub(crate) async fn large_json<P>(
         Ok((body, Some(held)))
     };
     let (body, held) = timeout(pace.json, read).await.map_err(|_| late())??;
-    Ok((said_json(request, body)?, held))
+    Ok((require_json(request, body)?, held))
 }
 
 /// Returns the body, unless its `Content-Type` is something other than JSON in UTF-8.
-fn said_json(request: &HttpRequest, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
+fn require_json(request: &HttpRequest, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
     if body.is_empty() || (has_media_type(request, "application/json") && is_utf8(request)) {
         Ok(body)
     } else {

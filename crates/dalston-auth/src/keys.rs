@@ -365,7 +365,7 @@ fn refused(violation: PolicyViolation) -> AuthError {
 }
 
 fn own_key() -> AuthError {
-    AuthError::Conflict("A key cannot lock itself out: use another admin key".into())
+    AuthError::Conflict("A key cannot revoke, disable or demote itself: use another admin key".into())
 }
 
 fn made_before(repeated: &AlreadyProcessed) -> AuthError {

@@ -4,10 +4,10 @@ use std::{fmt, str::FromStr};
 
 /// Defines the enum of codes with the text of each.
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+    ($(#[doc = $doc:literal] $name:ident = $text:literal),+ $(,)?) => {
         /// The error code of a refused request, the same through every interface.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum ErrorCode { $($(#[$doc])* $name),+ }
+        pub enum ErrorCode { $(#[doc = $doc] $name),+ }
 
         impl ErrorCode {
             /// All codes.
@@ -16,6 +16,11 @@ macro_rules! codes {
             /// The code on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text),+ }
+            }
+
+            /// What the code means, as its documentation says.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $doc.trim_ascii()),+ }
             }
         }
     };

@@ -131,7 +131,7 @@ impl KeysInQuery {
 
 /// All errors of the settings, one line each, with the variable's name and without its value.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("the settings are wrong:\n  {}", .0.join("\n  "))]
+#[error("invalid settings:\n  {}", .0.join("\n  "))]
 pub struct SettingsError(pub Vec<String>);
 
 impl Settings {
