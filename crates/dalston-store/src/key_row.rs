@@ -4,7 +4,7 @@ use dalston_model::{
     Actor, Description, Key, KeyId, KeyScopes, Metadata, Name, RateLimit, ScopeError, TenantId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The columns of a key that are searched. Each of its other fields is stored in the JSON document, and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,13 +77,13 @@ impl KeyDetails {
     /// Returns the details in these fields. A field that cannot be read is left out: it gives no right, so a key is not
     /// refused for it.
     pub fn lenient(fields: Map<String, Value>) -> Self {
-        let read = |fields: &Map<String, Value>| serde_json::from_value(Value::Object(fields.clone()));
-        read(&fields).unwrap_or_else(|_| {
-            let is_readable = |(name, value): &(String, Value)| {
-                read(&Map::from_iter([(name.clone(), value.clone())])).map(|_: Self| ()).is_ok()
-            };
-            read(&fields.into_iter().filter(is_readable).collect()).unwrap_or_default()
-        })
+        let fields = Value::Object(fields);
+        if let Ok(details) = Self::deserialize(&fields) {
+            return details;
+        }
+        let Value::Object(mut fields) = fields else { return Self::default() };
+        fields.retain(|name, value| Self::deserialize(&json!({name: value})).is_ok());
+        Self::deserialize(&Value::Object(fields)).unwrap_or_default()
     }
 
     /// Returns the JSON of the details.

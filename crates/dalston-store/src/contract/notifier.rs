@@ -1,4 +1,4 @@
-//! Change notifications: a subscriber is notified of every change of a key, whoever makes it.
+//! Change notifications: a subscriber is notified of every change of a key, on whichever node it is made.
 
 use super::{
     Fixture,
