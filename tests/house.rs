@@ -16,22 +16,27 @@ pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// All files of Rust, with their text.
-fn sources() -> Vec<(PathBuf, String)> {
+/// All files with this ending in folders of the repository, with their text.
+pub(super) fn files(folders: &[&str], ending: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["crates", "bins", "examples", "tests"].map(|name| root().join(name)).into();
+    let mut folders: Vec<PathBuf> = folders.iter().map(|name| root().join(name)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
+            } else if path.extension().is_some_and(|it| it == ending) {
                 let text = fs::read_to_string(&path).unwrap();
                 found.push((path, text));
             }
         }
     }
     found
+}
+
+/// All files of Rust, with their text.
+fn sources() -> Vec<(PathBuf, String)> {
+    files(&["crates", "bins", "examples", "tests"], "rs")
 }
 
 /// Lines that are neither blank nor a comment, before the tests of the file.

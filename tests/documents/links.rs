@@ -1,6 +1,6 @@
 //! The links of the documents, and the size of the README.
 
-use crate::house::root;
+use crate::house::{files, root};
 use std::{
     collections::BTreeSet,
     fs,
@@ -10,31 +10,13 @@ use std::{
 /// Lines that the README has at most.
 const README: usize = 250;
 
-/// The pages: README, those of the crates and the examples, and the book.
+/// The pages: those at the top, those of the crates and the examples, and the book.
 fn pages() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> =
-        ["docs", "crates", "bins", "examples", "deploy"].map(|name| root().join(name)).into();
-    let mut files = vec!["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
-        .into_iter()
-        .map(|name| root().join(name))
-        .filter(|path| path.exists())
-        .collect::<Vec<_>>();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "md") {
-                files.push(path);
-            }
-        }
-    }
-    for path in files {
-        let text = fs::read_to_string(&path).unwrap();
-        found.push((path, text));
-    }
-    found
+    let top = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name));
+    let top = top.map(|path| (path.clone(), fs::read_to_string(path).unwrap()));
+    let mut pages = files(&["docs", "crates", "bins", "examples", "deploy"], "md");
+    pages.extend(top);
+    pages
 }
 
 /// The targets of the links of a page, code blocks left out.
